@@ -31,3 +31,13 @@ static inline const char *clibpq_constraint(const PGresult *result) {
 static inline const char *clibpq_position(const PGresult *result) {
     return PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
 }
+
+/// The server's function that reported the error, or NULL. Unlike the message it is never translated.
+static inline const char *clibpq_routine(const PGresult *result) {
+    return PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+}
+
+/// How grave a notice or error is (`NOTICE`, `FATAL` …), never translated, or NULL.
+static inline const char *clibpq_severity(const PGresult *result) {
+    return PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+}

@@ -47,6 +47,7 @@ CREATE TABLE jobs (
     family_id        uuid,                                     -- NULL: the platform
     priority         smallint NOT NULL DEFAULT 1 CHECK (priority BETWEEN 0 AND 2),
     payload          jsonb NOT NULL,
+    payload_version  smallint NOT NULL DEFAULT 1 CHECK (payload_version >= 1),
     idempotency_key  text,
     max_attempts     integer NOT NULL CHECK (max_attempts >= 1),
     state            text NOT NULL DEFAULT 'available' CHECK (state IN
@@ -117,6 +118,17 @@ CREATE TABLE job_steps (
     PRIMARY KEY (job_id, name)
 );
 
+-- Effects of fast jobs on this database: a redelivery finds the row and does not run again. (A durable job's effect here
+-- commits with its settlement and needs none; family databases have a table of the same name for both.)
+CREATE TABLE job_inbox (
+    job_id           uuid PRIMARY KEY,
+    kind             text NOT NULL,
+    idempotency_key  text,
+    epoch            bigint NOT NULL,
+    result           jsonb,
+    done_at          timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 -- Asks a running job's session to stop it; read with the session's heartbeat.
 CREATE TABLE job_cancellations (
     job_id        uuid PRIMARY KEY,
@@ -174,6 +186,7 @@ $$;
 --           priority         0 high, 1 normal, 2 low
 --           id               NULL: minted here. A caller who mints it may send the same call again after a lost reply.
 --           max_attempts     NULL: the kind's own
+--           payload_version  of the payload's shape; a worker that knows only older ones parks the job
 -- Returns:  one row: job_id; replayed (true: a job with this key, or id, and the same payload is there already).
 -- Errors:   CW001 idempotency key reused with another payload   CW002 an input breaks a rule (HINT names the field)
 -- Locks:    the row of its idempotency key. Two callers with one key: the second waits for the first's commit.
@@ -186,7 +199,8 @@ CREATE FUNCTION enqueue(
     due_at timestamptz DEFAULT NULL,
     priority integer DEFAULT 1,
     id uuid DEFAULT NULL,
-    max_attempts integer DEFAULT NULL
+    max_attempts integer DEFAULT NULL,
+    payload_version integer DEFAULT 1
 ) RETURNS TABLE (job_id uuid, replayed boolean) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -245,9 +259,10 @@ BEGIN
         END IF;
     END IF;
 
-    INSERT INTO jobs (id, kind, queue, family_id, priority, payload, idempotency_key, max_attempts, state, due_at)
+    INSERT INTO jobs (id, kind, queue, family_id, priority, payload, payload_version, idempotency_key, max_attempts,
+                      state, due_at)
         VALUES (new_id, enqueue.kind, new_queue, enqueue.family, enqueue.priority, enqueue.payload,
-                enqueue.idempotency_key, COALESCE(attempts, 10),
+                enqueue.payload_version, enqueue.idempotency_key, COALESCE(attempts, 10),
                 CASE WHEN enqueue.due_at > clock_timestamp() THEN 'scheduled' ELSE 'available' END,
                 CASE WHEN enqueue.due_at > clock_timestamp() THEN enqueue.due_at END)
         ON CONFLICT DO NOTHING;

@@ -1,0 +1,204 @@
+// Redis' side of the queue: where workers find jobs. Each method is one script or one command; the keys and their
+// invariants are described in the scripts. Nothing here knows the ledger.
+
+public import JobModel
+public import Redis
+
+/// The queue's keys in Redis. A value over a shared client; any number of tasks may use it.
+///
+/// Every call may throw `RedisError`; when the reply was lost (`connectionLost`, `timeout`) the script may have been
+/// applied. All of them may be sent again but `claim`, whose jobs then come back with the session's end.
+public struct DispatchIndex: Sendable {
+    public let redis: RedisClient
+    /// The first part of every key.
+    public let namespace: String
+
+    public init(redis: RedisClient, namespace: String = "chorewheel") {
+        self.redis = redis
+        self.namespace = namespace
+    }
+
+    /// The base of a queue's keys. Its braces keep them in one slot of a cluster.
+    func base(_ queue: QueueName) -> String { "{\(self.namespace):\(queue)}" }
+
+    var sessionsKey: String { "{\(self.namespace)}:sessions" }
+    var caretakerKey: String { "{\(self.namespace)}:caretaker" }
+    var generationKey: String { "{\(self.namespace)}:generation" }
+
+    /// The key whose elements wake idle workers of a queue; see `waitForWork`.
+    func wakeKey(_ queue: QueueName) -> String { "\(self.base(queue)):wake" }
+
+    enum Script {
+        static let pushDurable = RedisScript(name: "push_durable", source: EmbeddedText.pushDurable)
+        static let pushFast = RedisScript(name: "push_fast", source: EmbeddedText.pushFast)
+        static let claim = RedisScript(name: "claim_jobs", source: EmbeddedText.claimJobs)
+        static let settleFast = RedisScript(name: "settle_fast", source: EmbeddedText.settleFast)
+        static let reap = RedisScript(name: "reap_session", source: EmbeddedText.reapSession)
+        static let beat = RedisScript(name: "beat", source: EmbeddedText.beat)
+        static let forget = RedisScript(name: "forget_session", source: EmbeddedText.forgetSession)
+        static let setPaused = RedisScript(name: "set_paused", source: EmbeddedText.setPaused)
+        static let audit = RedisScript(name: "audit_queue", source: EmbeddedText.auditQueue)
+    }
+
+    /// Puts available ledger jobs of one queue in. - Returns: How many were not there.
+    @discardableResult
+    public func push(_ jobs: [WaitingJob], to queue: QueueName) async throws -> Int {
+        guard !jobs.isEmpty else { return 0 }
+        return try await self.redis.run(Script.pushDurable, keys: [self.base(queue)]) { command in
+            for job in jobs {
+                command.append(job.priority.rawValue)
+                command.append(job.family?.uuid.bytes ?? [])
+                command.append(Int(job.seq))
+                command.append(job.id.uuid.bytes)
+            }
+        }.requireInt()
+    }
+
+    /// Enqueues fast jobs of one lane. - Returns: nil when enqueued; else what the idempotency key holds.
+    func push(
+        fast entries: [FastEntry], to queue: QueueName, delay: Duration?, key: FastKey?
+    ) async throws -> FastKey.Holder? {
+        guard let first = entries.first else { return nil }
+        let reply = try await self.redis.run(Script.pushFast, keys: [self.base(queue)]) { command in
+            command.append(first.priority.rawValue)
+            command.append(first.lane)
+            command.append(delay?.wholeMilliseconds ?? 0)
+            command.append(key?.digest ?? [])
+            command.append(key?.holder.bytes ?? [])
+            command.append(FastKey.retention.wholeMilliseconds)
+            for entry in entries { command.append(entry.bytes) }
+        }
+        guard let bytes = reply.bytes, !bytes.isEmpty else { return nil }
+        guard let holder = FastKey.Holder(bytes: bytes) else {
+            throw JobQueueError(.corrupt, "an idempotency key of queue \(queue) holds \(bytes.count) bytes")
+        }
+        return holder
+    }
+
+    /// Claims jobs for a session, and first lets go of those that are settled.
+    public func claim(
+        upTo count: Int, from queue: QueueName, session: SessionID, settled: [JobID]
+    ) async throws -> Claim {
+        let reply = try await self.redis.run(Script.claim, keys: [self.base(queue)]) { command in
+            command.append(session.uuid.bytes)
+            command.append(count)
+            for id in settled { command.append(id.uuid.bytes) }
+        }
+        return try Claim(reply, queue: queue)
+    }
+
+    /// Settles fast attempts. - Returns: The ids that were fenced.
+    public func settle(_ settled: [SettledFast], of queue: QueueName, session: SessionID) async throws -> [JobID] {
+        guard !settled.isEmpty else { return [] }
+        let reply = try await self.redis.run(Script.settleFast, keys: [self.base(queue)]) { command in
+            command.append(session.uuid.bytes)
+            for attempt in settled {
+                command.append(attempt.act)
+                command.append(attempt.id.uuid.bytes)
+                command.append(attempt.entry?.bytes ?? [])
+            }
+        }
+        return (reply.array ?? []).compactMap { $0.bytes.flatMap { JobID(bytes: $0) } }
+    }
+
+    /// Takes back what a session holds in a queue. - Parameter crashed: Counts as a crash of each fast job.
+    /// - Returns: How many jobs went back to their lanes, and how many are dead as poison.
+    public func reap(
+        _ session: SessionID, from queue: QueueName, crashed: Bool
+    ) async throws -> (returned: Int, poison: Int) {
+        let reply = try await self.redis.run(Script.reap, keys: [self.base(queue)]) { command in
+            command.append(session.uuid.bytes)
+            command.append(crashed ? JobLimits.crashesMax : -1)
+        }
+        let counts = reply.array ?? []
+        guard counts.count == 2 else { throw JobQueueError(.corrupt, "reap_session returned \(reply)") }
+        return (try counts[0].requireInt(), try counts[1].requireInt())
+    }
+
+    /// A heartbeat; see beat.lua.
+    public func beat(
+        _ session: SessionID, lease: Duration, caretakerLease: Duration, registering: Bool
+    ) async throws -> Heartbeat {
+        let keys = [self.sessionsKey, self.caretakerKey, self.generationKey]
+        let reply = try await self.redis.run(Script.beat, keys: keys) { command in
+            command.append(session.uuid.bytes)
+            command.append(lease.wholeMilliseconds)
+            command.append(caretakerLease.wholeMilliseconds)
+            command.append(registering ? 1 : 0)
+        }
+        guard let values = reply.array, values.count >= 3 else {
+            throw JobQueueError(.corrupt, "beat.lua returned \(reply)")
+        }
+        return Heartbeat(
+            isKnown: try values[0].requireInt() == 1,
+            isCaretaker: try values[1].requireInt() == 1,
+            generation: values[2].string.flatMap { Int64($0) },
+            expired: values.dropFirst(3).compactMap { $0.bytes.flatMap { SessionID(bytes: $0) } }
+        )
+    }
+
+    /// Forgets a session that ended.
+    public func end(_ session: SessionID) async throws {
+        _ = try await self.redis.run(Script.forget, keys: [self.sessionsKey, self.caretakerKey]) { command in
+            command.append(session.uuid.bytes)
+        }
+    }
+
+    /// Marks Redis' life; a Redis without the mark has lost its memory.
+    public func setGeneration(_ generation: Int64) async throws {
+        var command = RedisCommand("SET")
+        command.append(self.generationKey)
+        command.append(Int(generation))
+        _ = try await self.redis.send(command)
+    }
+
+    /// Holds a queue, or lets it go; the ledger has the truth of it. Waiting workers of a queue let go are woken.
+    public func setPaused(_ paused: Bool, queue: QueueName) async throws {
+        _ = try await self.redis.run(Script.setPaused, keys: [self.base(queue)]) { command in
+            command.append(paused ? 1 : 0)
+        }
+    }
+
+    /// Waits until there may be work in one of the queues, or the time is over. On a client of its own: the wait
+    /// blocks the connection.
+    ///
+    /// - Returns: The queue whose token was taken; nil when the time was over.
+    public func waitForWork(
+        in queues: [QueueName], atMost timeout: Duration, on client: RedisClient
+    ) async throws -> QueueName? {
+        var command = RedisCommand("BLPOP")
+        for queue in queues { command.append(self.wakeKey(queue)) }
+        let milliseconds = max(10, timeout.wholeMilliseconds)
+        command.append("\(Double(milliseconds) / 1000)")
+        let reply = try await client.send(command, timeout: timeout + .seconds(5))
+        guard let key = reply.array?.first?.string else { return nil }
+        return queues.first { self.wakeKey($0) == key }
+    }
+
+    /// Counts what a queue holds and checks its invariants.
+    public func audit(_ queue: QueueName) async throws -> IndexAudit {
+        let reply = try await self.redis.run(Script.audit, keys: [self.base(queue)]) { _ in }
+        guard let values = reply.array, values.count >= 5 else {
+            throw JobQueueError(.corrupt, "audit_queue returned \(reply)")
+        }
+        return IndexAudit(
+            durableWaiting: try values[0].requireInt(), fastWaiting: try values[1].requireInt(),
+            fastDelayed: try values[2].requireInt(), fastDead: try values[3].requireInt(),
+            lanes: try values[4].requireInt(), faults: values.dropFirst(5).compactMap(\.string))
+    }
+
+    /// Checks that Redis keeps what it is given.
+    ///
+    /// - Throws: `JobQueueError(.unsafeRedis)` when its eviction policy may drop keys.
+    public func requireSafeSettings() async throws {
+        var command = RedisCommand("INFO")
+        command.append("memory")
+        let info = try await self.redis.send(command).string ?? ""
+        let policy = info.split(whereSeparator: \.isNewline).first { $0.hasPrefix("maxmemory_policy:") }
+        guard let policy = policy?.dropFirst("maxmemory_policy:".count), policy != "noeviction" else { return }
+        throw JobQueueError(
+            .unsafeRedis, field: "maxmemory-policy",
+            "must be noeviction, is \(policy): Redis would throw jobs away when its memory is full. "
+                + "Set it in redis.conf, or now: redis-cli CONFIG SET maxmemory-policy noeviction")
+    }
+}

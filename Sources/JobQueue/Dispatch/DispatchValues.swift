@@ -1,0 +1,106 @@
+// What the dispatch index takes and gives.
+
+public import JobModel
+internal import Redis
+
+/// What a claim brought.
+public struct Claim: Sendable, Hashable {
+    public enum State: String, Sendable {
+        /// Nothing more waits.
+        case empty
+        /// More waits than was asked for.
+        case more
+        case paused
+        /// The session was reaped: it must not go on.
+        case gone
+    }
+
+    public var state: State
+    public var durable: [JobID]
+    public var fast: [FastEntry]
+    /// Entries that this version cannot read, as they are.
+    public var unreadable: [[UInt8]]
+    /// How long until the next delayed fast job is due; nil when there is none.
+    public var nextDue: Duration?
+
+    init(_ reply: RedisValue, queue: QueueName) throws(JobQueueError) {
+        guard let values = reply.array, let state = values.first?.string.flatMap({ State(rawValue: $0) }) else {
+            throw JobQueueError(.corrupt, "claim_jobs of queue \(queue) returned no state")
+        }
+        self.state = state
+        self.durable = []
+        self.fast = []
+        self.unreadable = []
+        guard state != .gone else { return }
+        guard values.count >= 3, let due = values[1].int, let ids = values[2].bytes, ids.count % 16 == 0 else {
+            throw JobQueueError(.corrupt, "claim_jobs of queue \(queue) returned a reply of another shape")
+        }
+        self.nextDue = due < 0 ? nil : .milliseconds(due)
+        self.durable.reserveCapacity(ids.count / 16)
+        for start in stride(from: 0, to: ids.count, by: 16) {
+            if let id = JobID(bytes: ids[start..<(start + 16)]) { self.durable.append(id) }
+        }
+        self.fast.reserveCapacity(values.count - 3)
+        for value in values.dropFirst(3) {
+            guard let bytes = value.bytes else { continue }
+            do {
+                self.fast.append(try FastEntry(bytes: bytes))
+            } catch {
+                self.unreadable.append(bytes)
+            }
+        }
+    }
+}
+
+/// What becomes of a fast attempt.
+public struct SettledFast: Sendable, Hashable {
+    public let id: JobID
+    let act: String
+    /// The entry as it is kept; nil for an acknowledgement.
+    let entry: FastEntry?
+
+    /// Done: nothing is kept.
+    public static func acknowledged(_ id: JobID) -> SettledFast { SettledFast(id: id, act: "a", entry: nil) }
+
+    /// To be run again after the delay.
+    public static func again(_ entry: FastEntry, after delay: Duration) -> SettledFast {
+        SettledFast(id: entry.id, act: "r\(delay.wholeMilliseconds)", entry: entry)
+    }
+
+    /// Kept among the dead.
+    public static func dead(_ entry: FastEntry) -> SettledFast { SettledFast(id: entry.id, act: "x", entry: entry) }
+
+    /// Back to the head of its lane.
+    public static func givenBack(_ entry: FastEntry) -> SettledFast {
+        SettledFast(id: entry.id, act: "g", entry: entry)
+    }
+}
+
+/// What a heartbeat told.
+public struct Heartbeat: Sendable, Hashable {
+    /// False: the session was reaped, or Redis lost its memory (then `generation` is nil).
+    public var isKnown: Bool
+    public var isCaretaker: Bool
+    public var generation: Int64?
+    /// Sessions whose lease is over; for the caretaker.
+    public var expired: [SessionID]
+}
+
+/// What a queue holds in Redis.
+public struct IndexAudit: Sendable, Hashable, Codable {
+    public var durableWaiting: Int
+    public var fastWaiting: Int
+    public var fastDelayed: Int
+    public var fastDead: Int
+    public var lanes: Int
+    /// Broken invariants, a sentence each.
+    public var faults: [String]
+
+    enum CodingKeys: String, CodingKey {
+        case durableWaiting = "durable_waiting"
+        case fastWaiting = "fast_waiting"
+        case fastDelayed = "fast_delayed"
+        case fastDead = "fast_dead"
+        case lanes, faults
+    }
+}

@@ -1,0 +1,29 @@
+-- Counts what a queue holds in Redis, and checks its invariants (I6); for doctor, metrics and tests.
+--
+-- KEYS[1]  base of the queue.   ARGV  the lanes to look at beside those in the rings (none, usually)
+-- Returns  {durable waiting, fast waiting, fast delayed, fast dead, lanes, faults…}; a fault is a sentence.
+local base = KEYS[1]
+local durable, fast, lanes, faults = 0, 0, 0, {}
+for priority = 0, 2 do
+    local ring = base .. ':ring:' .. priority
+    local seen = {}
+    for _, member in ipairs(redis.call('LRANGE', ring, 0, -1)) do
+        local class, lane = member:sub(1, 1), member:sub(2)
+        local key = base .. ':' .. class .. ':' .. priority .. ':' .. lane
+        lanes = lanes + 1
+        if seen[member] then
+            faults[#faults + 1] = 'a lane is twice in ' .. ring
+        end
+        seen[member] = true
+        local count = class == 'd' and redis.call('ZCARD', key) or redis.call('LLEN', key)
+        if count == 0 then
+            faults[#faults + 1] = 'an empty lane is in ' .. ring
+        end
+        if class == 'd' then
+            durable = durable + count
+        else
+            fast = fast + count
+        end
+    end
+end
+return {durable, fast, redis.call('ZCARD', base .. ':due'), redis.call('HLEN', base .. ':dead'), lanes, unpack(faults)}

@@ -1,0 +1,93 @@
+-- Claims jobs for a session: families take turns, higher priorities first.
+--
+-- KEYS[1]  base of the queue
+-- ARGV[1]  session (16 bytes)      ARGV[2]  how many at most
+-- ARGV[3…] ids (16 bytes) whose attempts are settled: they leave the session's running set first
+-- Returns  {'gone'} when the session was reaped: it must not go on.
+--          Else {state, next_due_ms, durable ids joined (16 bytes each), fast entry, fast entry, …} where state is
+--          'paused', 'more' (there is more to claim) or 'empty'; next_due_ms is how long until the next delayed fast
+--          job is due, -1 when there is none.
+--
+-- Keys: base:run:<session> maps id to what puts the job back: 'd<priority>:<seq>:<lane>' or 'f<entry>'.
+-- Atomic, because a job must never be in no place: it leaves its lane and enters the running set in one step.
+local base, session, wanted = KEYS[1], ARGV[1], tonumber(ARGV[2])
+local run = base .. ':run:' .. session
+for first = 3, #ARGV, 4000 do
+    redis.call('HDEL', run, unpack(ARGV, first, math.min(first + 3999, #ARGV)))
+end
+if redis.call('EXISTS', base .. ':gone:' .. session) == 1 then
+    return {'gone'}
+end
+if redis.call('EXISTS', base .. ':paused') == 1 then
+    return {'paused', -1, ''}
+end
+
+-- Delayed fast jobs whose time has come join their lanes.
+local next_due = -1
+local first_due = redis.call('ZRANGE', base .. ':due', 0, 0, 'WITHSCORES')
+if first_due[2] then
+    local time = redis.call('TIME')
+    local now = time[1] * 1000 + math.floor(time[2] / 1000)
+    next_due = tonumber(first_due[2]) - now
+    if next_due <= 0 then
+        local due = redis.call('ZRANGEBYSCORE', base .. ':due', '-inf', now, 'LIMIT', 0, 1000)
+        for _, entry in ipairs(due) do
+            local priority, length = entry:sub(4, 4), entry:byte(6)
+            local lane = entry:sub(7, 6 + length)
+            if redis.call('RPUSH', base .. ':f:' .. priority .. ':' .. lane, entry) == 1 then
+                redis.call('RPUSH', base .. ':ring:' .. priority, 'f' .. lane)
+            end
+        end
+        redis.call('ZREM', base .. ':due', unpack(due))
+        first_due = redis.call('ZRANGE', base .. ':due', 0, 0, 'WITHSCORES')
+        next_due = first_due[2] and math.max(0, tonumber(first_due[2]) - now) or -1
+    end
+end
+
+local durable, running, reply = {}, {}, {'empty', next_due, ''}
+local left = wanted
+for priority = 0, 2 do
+    local ring = base .. ':ring:' .. priority
+    while left > 0 do
+        local member = redis.call('LPOP', ring)
+        if not member then
+            break
+        end
+        local class, lane = member:sub(1, 1), member:sub(2)
+        local key = base .. ':' .. class .. ':' .. priority .. ':' .. lane
+        -- A lane that is alone takes all that is wanted; else each takes one and goes to the end of the ring.
+        local turn = redis.call('EXISTS', ring) == 0 and left or 1
+        if class == 'd' then
+            local popped = redis.call('ZPOPMIN', key, turn)
+            for i = 1, #popped, 2 do
+                durable[#durable + 1] = popped[i]
+                running[#running + 1] = popped[i]
+                running[#running + 1] = 'd' .. priority .. ':' .. popped[i + 1] .. ':' .. lane
+            end
+            left = left - #popped / 2
+        else
+            local popped = redis.call('LPOP', key, turn) or {}
+            for _, entry in ipairs(popped) do
+                reply[#reply + 1] = entry
+                running[#running + 1] = entry:sub(7 + #lane, 22 + #lane)
+                running[#running + 1] = 'f' .. entry
+            end
+            left = left - #popped
+        end
+        if redis.call('EXISTS', key) == 1 then
+            redis.call('RPUSH', ring, member)
+        end
+    end
+    if redis.call('EXISTS', ring) == 1 then
+        reply[1] = 'more'
+    end
+end
+for first = 1, #running, 4000 do
+    redis.call('HSET', run, unpack(running, first, math.min(first + 3999, #running)))
+end
+reply[3] = table.concat(durable)
+-- Whoever takes the last token and leaves jobs behind wakes the next.
+if reply[1] == 'more' and #running > 0 and redis.call('LLEN', base .. ':wake') == 0 then
+    redis.call('RPUSH', base .. ':wake', '1')
+end
+return reply

@@ -1,0 +1,40 @@
+-- Enqueues fast jobs of one lane.
+--
+-- KEYS[1]  base of the queue
+-- ARGV[1]  priority      ARGV[2]  lane (empty or the family's 16 bytes)
+-- ARGV[3]  delay in milliseconds, 0 for now
+-- ARGV[4]  idempotency key's digest, or empty (then ARGV[5] is ignored); only with a single entry
+-- ARGV[5]  32 bytes: the entry's id (16) and its payload's digest (16)
+-- ARGV[6]  how long the key is kept, in milliseconds
+-- ARGV[7…] entries (FastEntry.swift)
+-- Returns  '' when enqueued; else what the key holds: the first job's id and its payload's digest. Nothing is enqueued.
+--
+-- Keys: base:f:<priority>:<lane> lists entries; base:due is a sorted set of entries by due time in milliseconds.
+local base, priority, lane, delay = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
+if ARGV[4] ~= '' then
+    local name = base .. ':key:' .. ARGV[4]
+    local known = redis.call('SET', name, ARGV[5], 'NX', 'GET', 'PX', ARGV[6])
+    if known then
+        return known
+    end
+end
+if delay > 0 then
+    local time = redis.call('TIME')
+    local due = time[1] * 1000 + math.floor(time[2] / 1000) + delay
+    for i = 7, #ARGV do
+        redis.call('ZADD', base .. ':due', due, ARGV[i])
+    end
+    return ''
+end
+local key = base .. ':f:' .. priority .. ':' .. lane
+local before = redis.call('EXISTS', key)
+for first = 7, #ARGV, 4000 do
+    redis.call('RPUSH', key, unpack(ARGV, first, math.min(first + 3999, #ARGV)))
+end
+if before == 0 then
+    redis.call('RPUSH', base .. ':ring:' .. priority, 'f' .. lane)
+end
+if redis.call('LLEN', base .. ':wake') == 0 then
+    redis.call('RPUSH', base .. ':wake', '1')
+end
+return ''

@@ -1,0 +1,133 @@
+// Begin and settle: the two updates of an ordinary job's life, and the steps between them.
+
+public import JobModel
+public import Postgres
+
+extension Ledger {
+    /// Begins attempts of claimed jobs.
+    ///
+    /// - Parameter number: The batch's number, unique within the session.
+    /// - Returns: Those begun; the others were not available any more, or the session has ended.
+    public func begin(_ ids: [JobID], session: SessionID, number: Int64) async throws -> [BegunJob] {
+        let rows = try await self.query(
+            EmbeddedText.beginJobs,
+            [.array(ids.map(\.description)), .text(session.description), .int(number)])
+        return try rows.map { row in
+            guard let id = JobID(try row.string(at: 0)) else { throw JobQueueError(.corrupt, "a job's id is no UUID") }
+            return BegunJob(
+                id: id,
+                kind: try JobKind(validating: try row.string(at: 1)),
+                queue: try QueueName(validating: try row.string(at: 2)),
+                target: JobTarget(family: try row.optionalString(at: 3).flatMap { FamilyID($0) }),
+                payload: Array(try row.string(at: 4).utf8),
+                payloadVersion: try row.int(at: 5),
+                attempt: try row.int(at: 6),
+                failures: try row.int(at: 7),
+                crashes: try row.int(at: 8),
+                epoch: Int64(try row.int(at: 9)),
+                maxAttempts: try row.int(at: 10),
+                idempotencyKey: try row.optionalString(at: 11)
+            )
+        }
+    }
+
+    /// Records outcomes. An attempt whose epoch is not the job's any more is fenced: nothing of its job changes.
+    ///
+    /// - Parameter connection: Joins the transaction that is open on it, for an effect that commits with its settlement.
+    /// - Returns: The ids that were settled.
+    public func settle(
+        _ attempts: [SettledAttempt], session: SessionID, on connection: PostgresConnection? = nil
+    ) async throws -> Set<JobID> {
+        var settled: Set<JobID> = []
+        settled.reserveCapacity(attempts.count)
+        func run(_ sql: String, _ values: [PostgresValue]) async throws {
+            for row in try await self.query(sql, values, on: connection) {
+                if let id = JobID(try row.string(at: 0)) { settled.insert(id) }
+            }
+        }
+        let succeeded = attempts.filter { $0.settlement == .succeeded }
+        if !succeeded.isEmpty {
+            try await run(
+                EmbeddedText.settleSucceeded,
+                [
+                    .array(succeeded.map(\.id.description)), .array(succeeded.map { String($0.epoch) }),
+                    .array(succeeded.map { $0.result.map { String(decoding: $0, as: UTF8.self) } }),
+                ])
+        }
+        let others = attempts.filter { $0.settlement != .succeeded }
+        if !others.isEmpty {
+            let rows = try others.map { try SettlementRow($0) }
+            try await run(
+                EmbeddedText.settleJobs,
+                [
+                    .array(others.map(\.id.description)), .array(others.map { String($0.epoch) }),
+                    .array(rows.map(\.outcome)), .array(rows.map(\.delay)), .array(rows.map(\.reason)),
+                    .array(rows.map(\.spent)), .array(rows.map(\.error)),
+                    .array(others.map { $0.result.map { String(decoding: $0, as: UTF8.self) } }),
+                    .text(session.description),
+                ])
+        }
+        return settled
+    }
+
+    /// Forgets batches whose jobs are all settled.
+    public func forgetClaims(_ numbers: [Int64], session: SessionID) async throws {
+        _ = try await self.query(
+            EmbeddedText.forgetClaims, [.text(session.description), .array(numbers.map(String.init))])
+    }
+
+    /// The recorded result of a step, as JSON; nil when it was not completed.
+    public func completedStep(_ name: String, of job: JobID) async throws -> [UInt8]? {
+        let rows = try await self.query(
+            "SELECT result::text FROM job_steps WHERE job_id = $1::uuid AND name = $2",
+            [.text(job.description), .text(name)])
+        return try rows.first.map { Array(try $0.optionalString(at: 0)?.utf8 ?? "null".utf8) }
+    }
+
+    /// Records a step's result. - Returns: False when the attempt is fenced; nothing was recorded.
+    public func completeStep(_ name: String, of job: JobID, epoch: Int64, result: [UInt8]) async throws -> Bool {
+        let rows = try await self.query(
+            EmbeddedText.completeStep,
+            [.text(job.description), .int(Int(epoch)), .text(name), .text(String(decoding: result, as: UTF8.self))])
+        return !rows.isEmpty
+    }
+
+    /// Records how far a running attempt is; nothing when it is fenced.
+    public func report(_ progress: [UInt8], of job: JobID, epoch: Int64) async throws {
+        _ = try await self.query(
+            "UPDATE jobs SET progress = $3::jsonb WHERE id = $1::uuid AND epoch = $2::bigint AND state = 'running'",
+            [.text(job.description), .int(Int(epoch)), .text(String(decoding: progress, as: UTF8.self))])
+    }
+}
+
+/// A settlement as the columns of settle_jobs.sql.
+private struct SettlementRow {
+    var outcome: String
+    var delay: String?
+    var reason: String?
+    var spent = "false"
+    var error: String?
+
+    init(_ attempt: SettledAttempt) throws {
+        self.error = try attempt.error.map { try JSONText.string($0) }
+        switch attempt.settlement {
+        case .succeeded: self.outcome = "succeeded"
+        case .retry(let delay):
+            self.outcome = "retried"
+            self.delay = String(delay.wholeMilliseconds)
+        case .snooze(let delay):
+            self.outcome = "snoozed"
+            self.delay = String(delay.wholeMilliseconds)
+        case .park(let reason, let delay):
+            self.outcome = "parked"
+            self.reason = reason.rawValue
+            self.delay = String(delay.wholeMilliseconds)
+        case .dead(let spent, let reason):
+            self.outcome = "dead"
+            self.reason = reason.rawValue
+            self.spent = spent ? "true" : "false"
+        case .cancelled: self.outcome = "cancelled"
+        case .giveBack: self.outcome = "given_back"
+        }
+    }
+}

@@ -1,0 +1,81 @@
+// The ledger's side of dispatching and reconciling: what should be in Redis.
+
+public import JobModel
+public import Postgres
+
+extension Ledger {
+    /// Takes up tickets that are due; see promote_due.sql. `finish` them once Redis has the jobs.
+    public func takeDue(limit: Int) async throws -> [DueDispatch] {
+        try await self.query(EmbeddedText.promoteDue, [.int(limit)]).map { row in
+            DueDispatch(
+                ticket: Int64(try row.int("ticket")), job: try WaitingJob(row), runnable: try row.bool("runnable"))
+        }
+    }
+
+    /// Takes tickets away.
+    public func finish(tickets: [Int64]) async throws {
+        _ = try await self.query(EmbeddedText.finishDispatch, [.array(tickets.map(String.init))])
+    }
+
+    /// How long until the next ticket is due; nil when there is none.
+    public func nextDue() async throws -> Duration? {
+        try await self.query(EmbeddedText.nextDue).first.map { .milliseconds(try $0.int("milliseconds")) }
+    }
+
+    /// A page of available jobs above the watermark, in the order of seq.
+    public func availableJobs(after seq: Int64?, limit: Int) async throws -> [WaitingJob] {
+        try await self.query(EmbeddedText.availableJobs, [.int(seq.map { Int($0) }), .int(limit)])
+            .map { try WaitingJob($0) }
+    }
+
+    /// Mends jobs that nothing would wake. - Returns: How many; 0 when healthy.
+    public func repair() async throws -> Int {
+        try await self.query(EmbeddedText.repairLedger).first?.int("repaired") ?? 0
+    }
+
+    /// Lets the reconciler skip what is settled for good.
+    public func advanceWatermark() async throws {
+        _ = try await self.query(EmbeddedText.advanceWatermark)
+    }
+
+    /// Counts a new life of Redis. - Returns: Its generation; it only grows.
+    public func mintRedisGeneration() async throws -> Int64 {
+        let rows = try await self.query(
+            "UPDATE reconciliation SET redis_generation = redis_generation + 1 RETURNING redis_generation")
+        guard let row = rows.first else { throw JobQueueError(.corrupt, "the reconciliation row is missing") }
+        return Int64(try row.int(at: 0))
+    }
+
+    /// Brings the parked jobs of a family forward: what they waited for is ready. Joins the transaction, if given.
+    public func unpark(family: FamilyID, on connection: PostgresConnection? = nil) async throws {
+        _ = try await self.query(
+            "UPDATE job_dispatches SET due_at = clock_timestamp() WHERE parked_family_id = $1::uuid",
+            [.text(family.description)], on: connection)
+        _ = try await self.query("SELECT pg_notify('chorewheel_dispatch', '')", on: connection)
+    }
+
+    /// The names of paused queues, and of all that ever were registered.
+    public func queueNames() async throws -> (all: [QueueName], paused: Set<QueueName>) {
+        var all: [QueueName] = []
+        var paused: Set<QueueName> = []
+        for row in try await self.query("SELECT name, paused_at IS NOT NULL AS paused FROM queues ORDER BY name") {
+            let name = try QueueName(validating: try row.string("name"))
+            all.append(name)
+            if try row.bool("paused") { paused.insert(name) }
+        }
+        return (all, paused)
+    }
+}
+
+extension WaitingJob {
+    init(_ row: PostgresRow) throws {
+        guard let id = JobID(try row.string("id")), let priority = JobPriority(rawValue: try row.int("priority")) else {
+            throw JobQueueError(.corrupt, "a job's id or priority is not readable")
+        }
+        self.id = id
+        self.queue = try QueueName(validating: try row.string("queue"))
+        self.family = try row.optionalString("family_id").flatMap { FamilyID($0) }
+        self.priority = priority
+        self.seq = Int64(try row.int("seq"))
+    }
+}

@@ -1,0 +1,93 @@
+// Sessions: who is alive by PostgreSQL's clock, and what becomes of the jobs of those who are not.
+
+public import JobModel
+internal import Postgres
+
+extension Ledger {
+    /// Registers a session. - Returns: Its number, the epoch of its fast attempts.
+    public func register(_ session: SessionRegistration) async throws -> Int64 {
+        let rows = try await self.query(
+            EmbeddedText.registerSession,
+            [
+                .text(session.id.description), .text(session.host), .int(session.pid), .text(session.version),
+                .array(session.queues.map(\.rawValue)), .array(session.kinds.map(\.rawValue)),
+                .int(session.concurrency),
+            ])
+        guard let row = rows.first else { throw JobQueueError(.corrupt, "registering a session returned no number") }
+        return Int64(try row.int("number"))
+    }
+
+    /// A heartbeat. - Returns: The session's jobs that a person gave up; nil when the session has been ended: what it
+    /// ran belongs to others now.
+    public func beat(_ session: SessionID) async throws -> [JobID]? {
+        let rows = try await self.query(EmbeddedText.beatSession, [.text(session.description)])
+        return try rows.first.map { try $0.stringArray("cancelled").compactMap { JobID($0) } }
+    }
+
+    /// Sessions that have not beaten for longer than the lease.
+    public func expiredSessions(lease: Duration) async throws -> [SessionID] {
+        try await self.query(EmbeddedText.expiredSessions, [.int(lease.wholeMilliseconds)])
+            .compactMap { SessionID(try $0.string("id")) }
+    }
+
+    /// Ends a session and takes its running jobs back; a job that was aboard too often is dead.
+    ///
+    /// Safe to call twice, or by two: the first does it. One transaction.
+    public func reap(_ session: SessionID, because end: SessionEnd) async throws -> [ReapedJob] {
+        do {
+            return try await self.database.transaction { connection in
+                let ended = try await connection.query(
+                    EmbeddedText.endSession, [.text(session.description), .text(end.rawValue)])
+                guard !ended.isEmpty else { return [] }
+                return try await connection.query(
+                    EmbeddedText.reapClaims, [.text(session.description), .int(JobLimits.crashesMax)]
+                ).compactMap { row in
+                    guard let id = JobID(try row.string("id")) else { return nil }
+                    return ReapedJob(
+                        id: id, kind: try JobKind(validating: try row.string("kind")),
+                        isPoison: try row.string("state") == JobState.dead.rawValue)
+                }
+            }
+        } catch let error as PostgresError {
+            throw JobQueueError(ledger: error)
+        }
+    }
+
+    /// What the ledger holds for running under a session: a session whose begin or settle lost its reply finds here
+    /// what it does not know of.
+    public func running(of session: SessionID) async throws -> [(id: JobID, epoch: Int64, runningFor: Duration)] {
+        try await self.query(EmbeddedText.runningJobs, [.text(session.description)]).compactMap { row in
+            guard let id = JobID(try row.string("id")) else { return nil }
+            return (id, Int64(try row.int("epoch")), .milliseconds(try row.int("running_ms")))
+        }
+    }
+
+    /// Tells the doors what this worker can do; the queues of the kinds come into being.
+    public func register(kinds: [KindRegistration]) async throws {
+        for kind in kinds.sorted(by: { $0.kind < $1.kind }) {
+            _ = try await self.query(
+                EmbeddedText.registerKind,
+                [
+                    .text(kind.kind), .text(kind.queue), .text(kind.durability.rawValue), .text(kind.target.rawValue),
+                    .int(kind.maxAttempts), .text(kind.payloadSchema),
+                ])
+            _ = try await self.query(
+                "INSERT INTO queues (name) VALUES ($1) ON CONFLICT DO NOTHING", [.text(kind.queue)])
+        }
+    }
+
+    /// What is known of a kind; nil when no worker ever registered it.
+    public func kind(_ kind: JobKind) async throws -> KindRegistration? {
+        let rows = try await self.query(
+            "SELECT kind, queue, durability, target, max_attempts, payload_schema::text AS payload_schema "
+                + "FROM job_kinds WHERE kind = $1", [.text(kind.rawValue)])
+        return try rows.first.map { row in
+            guard let durability = Durability(rawValue: try row.string("durability")),
+                let target = TargetRule(rawValue: try row.string("target"))
+            else { throw JobQueueError(.corrupt, field: "job_kinds", "kind \(kind) has unknown words") }
+            return KindRegistration(
+                kind: try row.string("kind"), queue: try row.string("queue"), durability: durability, target: target,
+                maxAttempts: try row.int("max_attempts"), payloadSchema: try row.optionalString("payload_schema"))
+        }
+    }
+}

@@ -1,0 +1,113 @@
+// The ledger: durable jobs in the platform database. This file is the door to it; its SQL is in `SQL/`, what it returns
+// in LedgerValues.swift, facets in Ledger+*.swift.
+//
+// Invariants:
+// 1. Every change of a job is one statement (or one transaction) that names what it expects: a state, or (id, epoch).
+// 2. Time is PostgreSQL's; no worker's clock decides anything here.
+// 3. A job that waits for something has a ticket in job_dispatches; a running one is in its session's job_claims.
+
+internal import JobModel
+public import Postgres
+
+/// The durable truth of every durable job.
+///
+/// A value over a shared pool; any number of tasks may use it. Every call may throw `JobQueueError(.unavailable)` when
+/// the database cannot be reached: nothing, or all, of the call was done then, as its comment says.
+public struct Ledger: Sendable {
+    public let database: PostgresDatabase
+
+    public init(database: PostgresDatabase) {
+        self.database = database
+    }
+
+    /// Runs one statement of the ledger, turning its errors into `JobQueueError`.
+    func query(
+        _ sql: String, _ values: [PostgresValue] = [], on connection: PostgresConnection? = nil
+    ) async throws -> PostgresRows {
+        do {
+            if let connection { return try await connection.query(sql, values) }
+            return try await self.database.query(sql, values)
+        } catch let error as PostgresError {
+            throw JobQueueError(ledger: error)
+        }
+    }
+}
+
+extension JobQueueError {
+    /// Reads an error of the ledger's SQL: CW001 is a conflict, CW002 a broken rule whose HINT names the field.
+    public init(ledger error: PostgresError) {
+        switch error.sqlState?.rawValue {
+        case "CW001": self.init(.conflict, field: error.hint, error.message, existing: error.detail.flatMap { JobID($0) })
+        case "CW002": self.init(.invalid, field: error.hint, error.message)
+        case "22P02", "22P05", "22021": self.init(.invalid, field: "payload", "must be JSON without NUL characters")
+        default:
+            self.init(error.canRetry ? .unavailable : .corrupt, "ledger: \(error)", underlying: error)
+        }
+    }
+}
+
+extension Ledger: TransactionEnqueuer {
+    public func enqueue(_ request: JobRequest, on connection: PostgresConnection) async throws -> EnqueuedJob {
+        try await self.insert(request, on: connection)
+    }
+
+    /// Enqueues in a transaction of its own. When the reply is lost the same request, with its id, may be sent again.
+    ///
+    /// - Throws: `JobQueueError`: `.conflict`, `.invalid`, `.unavailable`.
+    public func enqueue(_ request: JobRequest) async throws -> EnqueuedJob {
+        try await self.insert(request, on: nil)
+    }
+
+    /// Enqueues all, or none.
+    ///
+    /// - Throws: `JobQueueError` whose field begins with `jobs[<index>]` of the bad one.
+    public func enqueue(_ requests: [JobRequest]) async throws -> [EnqueuedJob] {
+        guard requests.count <= JobLimits.batchJobsMax else {
+            throw JobQueueError.invalid("jobs", "must be at most \(JobLimits.batchJobsMax)")
+        }
+        do {
+            return try await self.database.transaction { connection in
+                var jobs: [EnqueuedJob] = []
+                jobs.reserveCapacity(requests.count)
+                for (index, request) in requests.enumerated() {
+                    do {
+                        jobs.append(try await self.insert(request, on: connection))
+                    } catch let error as JobQueueError {
+                        throw JobQueueError(
+                            error.code, field: "jobs[\(index)].\(error.field ?? "")", error.message,
+                            existing: error.existing, underlying: error.underlying)
+                    }
+                }
+                return jobs
+            }
+        } catch let error as PostgresError {
+            throw JobQueueError(ledger: error)
+        }
+    }
+
+    private func insert(_ request: JobRequest, on connection: PostgresConnection?) async throws -> EnqueuedJob {
+        let options = request.options
+        let rows = try await self.query(
+            EmbeddedText.enqueueJob,
+            [
+                .text(request.kind.rawValue), .text(String(decoding: request.payload, as: UTF8.self)),
+                .text(request.target.family?.description), .text(options.idempotencyKey),
+                .text(options.queue?.rawValue), .int(options.delay?.wholeMilliseconds),
+                .int(options.priority.rawValue), .text(options.id?.description), .int(options.maxAttempts),
+                .int(request.payloadVersion),
+            ],
+            on: connection)
+        guard let row = rows.first, let id = JobID(try row.string("job_id")) else {
+            throw JobQueueError(.corrupt, "enqueue returned no job id")
+        }
+        return EnqueuedJob(id: id, replayed: try row.bool("replayed"))
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds, rounded up.
+    package var wholeMilliseconds: Int {
+        let (seconds, attoseconds) = self.components
+        return Int(seconds) * 1000 + Int((attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
+    }
+}

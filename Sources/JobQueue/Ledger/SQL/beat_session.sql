@@ -1,0 +1,6 @@
+-- A heartbeat, by the server's clock. Returns no row when the session was ended by somebody else: its jobs are others'.
+-- $1 uuid session
+-- Returns cancelled: the session's running jobs that a person gave up.
+UPDATE worker_sessions s SET beat_at = clock_timestamp()
+WHERE s.id = $1::uuid AND s.ended_at IS NULL
+RETURNING COALESCE((SELECT array_agg(c.job_id) FROM job_cancellations c WHERE c.session_id = s.id), '{}') AS cancelled

@@ -1,0 +1,29 @@
+-- Begins attempts of claimed jobs: a new epoch for each, the batch noted under its session.
+--
+-- $1 uuid[]  claimed ids      $2 uuid  session      $3 bigint  number of the batch within the session
+-- Returns a row for each job begun. A claimed id without a row was not available any more: its hint was stale.
+-- Called again with the same number after a lost reply, it returns what the first call began.
+-- Nothing is begun for a session that ended: its row is locked FOR SHARE, so that an end (an UPDATE) either comes
+-- before, and is seen, or waits and then finds the batch in job_claims.
+WITH live AS MATERIALIZED (
+    SELECT id FROM worker_sessions WHERE id = $2::uuid AND ended_at IS NULL FOR SHARE
+), begun AS (
+    UPDATE jobs j
+       SET state = 'running', attempt = j.attempt + 1, epoch = j.epoch + 1, session_id = live.id,
+           started_at = clock_timestamp()
+      FROM live
+     WHERE j.id = ANY ($1::uuid[]) AND j.state = 'available'
+    RETURNING j.id, j.kind, j.queue, j.family_id, j.payload::text AS payload, j.payload_version, j.attempt, j.failures,
+        j.crashes, j.epoch, j.max_attempts, j.idempotency_key
+), noted AS (
+    INSERT INTO job_claims (session_id, number, job_ids)
+    SELECT $2::uuid, $3::bigint, array_agg(id) FROM begun HAVING count(*) > 0
+)
+SELECT id, kind, queue, family_id, payload, payload_version, attempt, failures, crashes, epoch, max_attempts,
+    idempotency_key
+FROM begun
+UNION ALL
+SELECT j.id, j.kind, j.queue, j.family_id, j.payload::text, j.payload_version, j.attempt, j.failures, j.crashes, j.epoch,
+    j.max_attempts, j.idempotency_key
+FROM job_claims c JOIN jobs j ON j.id = ANY (c.job_ids)
+WHERE c.session_id = $2::uuid AND c.number = $3::bigint AND j.session_id = c.session_id AND j.state = 'running'

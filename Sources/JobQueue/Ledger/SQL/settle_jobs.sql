@@ -1,0 +1,48 @@
+-- Settles attempts that ended in any way: state, counters, history, and a ticket for those that run again.
+--
+-- $1 uuid[]    ids                 $2 bigint[]  their epochs
+-- $3 text[]    outcomes: succeeded, retried, snoozed, parked, dead, cancelled, given_back
+-- $4 bigint[]  delay until due, in milliseconds (retried, snoozed, parked)
+-- $5 text[]    reasons (parked, dead)
+-- $6 bool[]    whether a death counts as a failure
+-- $7 jsonb[]   errors              $8 jsonb[]   results
+-- $9 uuid      the session
+-- Returns the ids settled; one that is missing was fenced: another epoch has the job, and nothing of it changed.
+WITH settled AS (
+    UPDATE jobs j
+       SET state = CASE i.outcome
+               WHEN 'succeeded' THEN 'succeeded' WHEN 'retried' THEN 'scheduled' WHEN 'snoozed' THEN 'scheduled'
+               WHEN 'parked' THEN 'parked' WHEN 'dead' THEN 'dead' WHEN 'cancelled' THEN 'cancelled'
+               WHEN 'given_back' THEN 'available' END,
+           attempt = j.attempt - (i.outcome IN ('parked', 'given_back'))::int,
+           failures = j.failures + (i.outcome = 'retried' OR (i.outcome = 'dead' AND i.spent))::int,
+           session_id = NULL,
+           reason = CASE WHEN i.outcome IN ('parked', 'dead') THEN i.reason END,
+           error = COALESCE(i.error, j.error),
+           result = i.result,
+           due_at = CASE WHEN i.outcome IN ('retried', 'snoozed')
+               THEN clock_timestamp() + make_interval(secs => i.delay_ms / 1000.0) END,
+           settled_at = CASE WHEN i.outcome IN ('succeeded', 'dead', 'cancelled') THEN clock_timestamp() END,
+           dead_at = CASE WHEN i.outcome = 'dead' THEN clock_timestamp() END
+      FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::bool[], $7::jsonb[], $8::jsonb[])
+               AS i (id, epoch, outcome, delay_ms, reason, spent, error, result)
+     WHERE j.id = i.id AND j.epoch = i.epoch AND j.state = 'running'
+    RETURNING j.id, j.epoch, j.attempt, j.started_at, j.family_id, j.due_at, i.outcome, i.delay_ms, i.error
+), tickets AS (
+    INSERT INTO job_dispatches (job_id, due_at, parked_family_id)
+    SELECT id, COALESCE(due_at, clock_timestamp() + make_interval(secs => COALESCE(delay_ms, 0) / 1000.0)),
+        CASE WHEN outcome = 'parked' THEN family_id END
+    FROM settled WHERE outcome IN ('retried', 'snoozed', 'parked', 'given_back')
+    RETURNING ticket
+), history AS (
+    INSERT INTO job_attempts (job_id, epoch, attempt, outcome, session_id, started_at, error)
+    SELECT id, epoch, attempt,
+        CASE outcome WHEN 'retried' THEN 'failed' WHEN 'dead' THEN 'failed' ELSE outcome END, $9::uuid, started_at, error
+    FROM settled WHERE outcome <> 'succeeded'
+    ON CONFLICT DO NOTHING
+), answered AS (
+    DELETE FROM job_cancellations c USING settled s WHERE c.job_id = s.id
+), told AS MATERIALIZED (
+    SELECT pg_notify('chorewheel_dispatch', '') FROM tickets LIMIT 1
+)
+SELECT s.id, (SELECT count(*) FROM told) AS told FROM settled s

@@ -1,0 +1,43 @@
+// A database as the rest of the code passes it around: a pool and an address. It holds no connection.
+
+/// A handle on one database.
+public struct PostgresDatabase: Sendable {
+    public let pool: PostgresPool
+    public let configuration: PostgresConfiguration
+
+    public init(pool: PostgresPool, configuration: PostgresConfiguration) {
+        self.pool = pool
+        self.configuration = configuration
+    }
+
+    /// Lends a connection; see `PostgresPool.withConnection`.
+    @discardableResult
+    public func withConnection<R: Sendable>(
+        _ body: @Sendable (PostgresConnection) async throws -> R
+    ) async throws -> R {
+        try await pool.withConnection(to: configuration, body)
+    }
+
+    /// Runs one statement on some connection; see `PostgresConnection.query`. The timeout does not count the wait for
+    /// a connection.
+    @discardableResult
+    public func query(
+        _ sql: String, _ values: [PostgresValue] = [], timeout: Duration? = nil
+    ) async throws -> PostgresRows {
+        try await withConnection { try await $0.query(sql, values, timeout: timeout) }
+    }
+
+    /// Runs a script on some connection; see `PostgresConnection.execute`.
+    public func execute(script: String, timeout: Duration? = nil) async throws {
+        try await withConnection { try await $0.execute(script: script, timeout: timeout) }
+    }
+
+    /// Runs a transaction on some connection; see `PostgresConnection.transaction`.
+    @discardableResult
+    public func transaction<R: Sendable>(
+        _ mode: TransactionMode = .readCommitted,
+        _ body: @Sendable (PostgresConnection) async throws -> R
+    ) async throws -> R {
+        try await withConnection { try await $0.transaction(mode, body) }
+    }
+}

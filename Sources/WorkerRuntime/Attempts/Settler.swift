@@ -1,0 +1,133 @@
+// Records outcomes in the ledger, many in one statement: attempts hand theirs in, one loop writes them. While a write is
+// under way the next batch gathers, so that the batches grow with the load and a lone job does not wait.
+//
+// Invariants:
+// 1. What was handed in is written until it is settled or known to be fenced; a database that is away is waited for.
+// 2. An id is told to `onSettled` only after the ledger has it: only then may Redis forget it.
+
+internal import JobModel
+internal import JobQueue
+internal import Logging
+internal import Synchronization
+
+/// The one writer of a session's settlements.
+final class Settler: Sendable {
+    /// An outcome with what is needed to tell of it.
+    struct Item: Sendable {
+        var attempt: SettledAttempt
+        var kind: JobKind
+        var queue: QueueName
+    }
+
+    private struct State {
+        var waiting: [Item] = []
+        var isFinished = false
+    }
+
+    /// How many outcomes one statement takes.
+    private static let batch = 1000
+
+    private let ledger: Ledger
+    private let session: SessionID
+    private let counters: RuntimeCounters
+    private let logger: Logger
+    private let onSettled: @Sendable ([Item]) -> Void
+    private let state = Mutex(State())
+    private let signal = WakeSignal()
+
+    init(
+        ledger: Ledger, session: SessionID, counters: RuntimeCounters, logger: Logger,
+        onSettled: @escaping @Sendable ([Item]) -> Void
+    ) {
+        self.ledger = ledger
+        self.session = session
+        self.counters = counters
+        self.logger = logger
+        self.onSettled = onSettled
+    }
+
+    /// Hands an outcome in; returns at once.
+    func settle(_ item: Item) {
+        self.state.withLock { $0.waiting.append(item) }
+        self.signal.wake()
+    }
+
+    /// Tells the loop to end once all is written.
+    func finish() {
+        self.state.withLock { $0.isFinished = true }
+        self.signal.wake()
+    }
+
+    /// Writes until finished and empty, or cancelled.
+    func run() async {
+        while !Task.isCancelled {
+            let (batch, isFinished) = self.state.withLock { state in
+                let batch = Array(state.waiting.prefix(Self.batch))
+                state.waiting.removeFirst(batch.count)
+                return (batch, state.isFinished)
+            }
+            if !batch.isEmpty {
+                await self.write(batch)
+            } else if isFinished {
+                return
+            } else {
+                await self.signal.wait(atMost: .seconds(60))
+            }
+        }
+    }
+
+    private func write(_ batch: [Item]) async {
+        var backoff = Backoff()
+        var mayBeWritten = false
+        while !Task.isCancelled {
+            do {
+                let settled = try await self.ledger.settle(batch.map(\.attempt), session: self.session)
+                self.tell(batch, settled, missingMayBeOurs: mayBeWritten)
+                return
+            } catch let error as JobQueueError where !error.canRetry {
+                // One outcome that the ledger refuses (a result it cannot store, say) must not hold up the others.
+                if batch.count > 1 {
+                    for item in batch { await self.write([item]) }
+                } else {
+                    await self.settleRefused(batch[0], error)
+                }
+                return
+            } catch {
+                mayBeWritten = true
+                self.logger.error("outcomes could not be recorded; trying again", metadata: ["error": "\(error)"])
+            }
+            await backoff.pause()
+        }
+    }
+
+    /// The ledger refuses the outcome itself: the job fails with that as its error, for people to see.
+    private func settleRefused(_ item: Item, _ error: JobQueueError) async {
+        self.logger.error(
+            "the ledger refused an outcome; the attempt counts as failed",
+            metadata: ["job": "\(item.attempt.id)", "error": "\(error)"])
+        let failed = SettledAttempt(
+            id: item.attempt.id, epoch: item.attempt.epoch, settlement: .dead(spent: true, .discarded),
+            error: AttemptError(type: "OutcomeRefused", message: "\(error)"))
+        do {
+            let settled = try await self.ledger.settle([failed], session: self.session)
+            self.tell([item], settled, missingMayBeOurs: false)
+        } catch {
+            // The session's self-check will find the job running without an attempt and give it back.
+            self.logger.error("nor its failure", metadata: ["job": "\(item.attempt.id)", "error": "\(error)"])
+        }
+    }
+
+    private func tell(_ batch: [Item], _ settled: Set<JobID>, missingMayBeOurs: Bool) {
+        for item in batch {
+            if settled.contains(item.attempt.id) || missingMayBeOurs {
+                self.counters.settled(kind: item.kind, outcome: item.attempt.settlement.word)
+            } else {
+                self.counters.fenced(kind: item.kind)
+                self.logger.warning(
+                    "fenced: another session has this job now",
+                    metadata: ["job": "\(item.attempt.id)", "kind": "\(item.kind)", "epoch": "\(item.attempt.epoch)"])
+            }
+        }
+        self.onSettled(batch)
+    }
+}

@@ -1,0 +1,75 @@
+// What is settled in the ledger and not yet forgotten elsewhere: ids that Redis holds as running (they go with the next
+// claim of their queue) and batches in job_claims (they go when the last of their jobs is settled).
+
+internal import JobModel
+internal import JobQueue
+internal import Synchronization
+
+/// A session's loose ends.
+final class Acknowledgements: Sendable {
+    fileprivate struct State {
+        var byQueue: [QueueName: [JobID]] = [:]
+        var batchOf: [JobID: Int64] = [:]
+        var openJobs: [Int64: Int] = [:]
+        var settledBatches: [Int64] = []
+    }
+
+    private let state = Mutex(State())
+
+    /// A batch was begun.
+    func open(batch: Int64, jobs: Set<JobID>) {
+        guard !jobs.isEmpty else { return }
+        self.state.withLock { state in
+            state.openJobs[batch] = jobs.count
+            for job in jobs { state.batchOf[job] = batch }
+        }
+    }
+
+    func add(_ items: [Settler.Item]) {
+        self.state.withLock { state in
+            for item in items { state.settle(item.attempt.id, item.queue) }
+        }
+    }
+
+    func add(_ ids: [JobID], _ queue: QueueName) {
+        self.state.withLock { state in
+            for id in ids { state.settle(id, queue) }
+        }
+    }
+
+    /// The ids to be forgotten by Redis; put back with `restore` if that failed.
+    func take(_ queue: QueueName) -> [JobID] {
+        self.state.withLock { $0.byQueue.removeValue(forKey: queue) ?? [] }
+    }
+
+    func restore(_ ids: [JobID], _ queue: QueueName) {
+        guard !ids.isEmpty else { return }
+        self.state.withLock { $0.byQueue[queue, default: []].append(contentsOf: ids) }
+    }
+
+    var hasOpenBatches: Bool { self.state.withLock { !$0.openJobs.isEmpty } }
+
+    func takeSettledBatches() -> [Int64] {
+        self.state.withLock { state in
+            defer { state.settledBatches.removeAll(keepingCapacity: true) }
+            return state.settledBatches
+        }
+    }
+
+    func restoreSettledBatches(_ batches: [Int64]) {
+        self.state.withLock { $0.settledBatches.append(contentsOf: batches) }
+    }
+}
+
+extension Acknowledgements.State {
+    fileprivate mutating func settle(_ id: JobID, _ queue: QueueName) {
+        self.byQueue[queue, default: []].append(id)
+        guard let batch = self.batchOf.removeValue(forKey: id), let open = self.openJobs[batch] else { return }
+        if open > 1 {
+            self.openJobs[batch] = open - 1
+        } else {
+            self.openJobs[batch] = nil
+            self.settledBatches.append(batch)
+        }
+    }
+}

@@ -1,0 +1,50 @@
+// Gives back what a dead session held, in both stores. Done by the caretaker (the heartbeat stopped) and by a
+// supervisor (its child died). Safe to do twice, and by two.
+
+public import JobModel
+public import JobQueue
+public import Logging
+
+/// Ends sessions that died.
+public struct SessionReaper: Sendable {
+    private let ledger: Ledger
+    private let index: DispatchIndex
+    private let counters: RuntimeCounters
+    private let logger: Logger
+
+    public init(ledger: Ledger, index: DispatchIndex, counters: RuntimeCounters, logger: Logger) {
+        self.ledger = ledger
+        self.index = index
+        self.counters = counters
+        self.logger = logger
+    }
+
+    /// Ends a session, counts its running jobs as crashed, and gives them back at once.
+    ///
+    /// The ledger first: it decides. What Redis still held goes back as hints.
+    /// - Returns: How many jobs were given back.
+    @discardableResult
+    public func reap(_ session: SessionID, because end: SessionEnd) async throws -> Int {
+        let started = ContinuousClock.now
+        let jobs = try await self.ledger.reap(session, because: end)
+        var fast = (returned: 0, poison: 0)
+        for queue in try await self.ledger.queueNames().all {
+            let counts = try await self.index.reap(session, from: queue, crashed: end != .stopped)
+            fast.returned += counts.returned
+            fast.poison += counts.poison
+        }
+        try await self.index.end(session)
+        let poison = jobs.filter(\.isPoison).count
+        if end != .stopped {
+            self.counters.reaped(sessions: 1, jobs: jobs.count, poison: poison + fast.poison)
+            self.logger.warning(
+                "a worker died; its jobs are given back",
+                metadata: [
+                    "dead_session": "\(session)", "because": "\(end.rawValue)", "jobs": "\(jobs.count)",
+                    "claimed": "\(fast.returned)", "poison": "\(poison + fast.poison)",
+                    "took_ms": "\((ContinuousClock.now - started).wholeMilliseconds)",
+                ])
+        }
+        return jobs.count + fast.returned
+    }
+}

@@ -1,0 +1,142 @@
+// One session: registered, beating, claiming, running, settling; until it is told to stop, or finds that it was ended by
+// somebody else. What a session claimed is its own: nobody else settles it, and after its end it settles nothing.
+//
+//   registered ──▶ working ──▶ draining (told to stop: claims nothing, lets handlers finish) ──▶ ended
+//                     └──────▶ lost (reaped by others: handlers are cancelled, nothing is settled) ──▶ ended
+
+internal import JobModel
+internal import JobQueue
+internal import Logging
+internal import Synchronization
+internal import WorkerKit
+
+/// One session's life. `run()` once.
+final class WorkerSession: Sendable {
+    /// How it ended.
+    enum End: Sendable {
+        case stopped
+        /// Others ended it: its jobs are theirs.
+        case lost
+    }
+
+    let id: SessionID
+    let number: Int64
+    let configuration: WorkerConfiguration
+    let queues: [QueueName]
+    let registry: HandlerRegistry
+    let ledger: Ledger
+    let index: DispatchIndex
+    let counters: RuntimeCounters
+    let logger: Logger
+    let running: RunningAttempts
+
+    let runner: AttemptRunner
+    let settler: Settler
+    /// Settled ids that Redis still holds as running, by queue.
+    let acknowledgements: Acknowledgements
+    private let phase = Mutex(Phase.working)
+    let phaseChanged = WakeSignal()
+    let nextClaim = Mutex<Int64>(0)
+
+    /// In the order in which a session may go through them; each may be left out.
+    private enum Phase: Int, Sendable {
+        case working
+        case draining
+        case hurrying
+        case lost
+    }
+
+    init(
+        registration: SessionRegistration, number: Int64, configuration: WorkerConfiguration,
+        registry: HandlerRegistry, families: (any FamilyDatabaseProvider)?, ledger: Ledger, index: DispatchIndex,
+        counters: RuntimeCounters, logger: Logger
+    ) {
+        var logger = logger
+        logger[metadataKey: "session"] = "\(registration.id)"
+        let acknowledgements = Acknowledgements()
+        self.id = registration.id
+        self.number = number
+        self.configuration = configuration
+        self.queues = registration.queues
+        self.registry = registry
+        self.ledger = ledger
+        self.index = index
+        self.counters = counters
+        self.logger = logger
+        self.acknowledgements = acknowledgements
+        let running = RunningAttempts(capacity: configuration.concurrency)
+        self.running = running
+        self.runner = AttemptRunner(
+            registry: registry, ledger: ledger, families: families, session: registration.id, sessionNumber: number,
+            running: running, counters: counters, cancellationGrace: configuration.cancellationGrace, logger: logger)
+        self.settler = Settler(
+            ledger: ledger, session: registration.id, counters: counters, logger: logger
+        ) { items in
+            acknowledgements.add(items)
+            for item in items { running.end(item.attempt.id) }
+        }
+    }
+
+    /// Tells the session to claim nothing more and to end when its handlers have, or the grace is over.
+    func drain() { self.move(to: .draining) }
+
+    /// As `drain`, with no grace: handlers are cancelled at once and their jobs given back.
+    func hurry() { self.move(to: .hurrying) }
+
+    /// The session was ended by somebody else: what it runs is cut short and settles nothing.
+    func lose(_ why: String) {
+        guard self.move(to: .lost) else { return }
+        self.logger.error("session lost; its attempts are cut short and settle nothing", metadata: ["why": "\(why)"])
+        self.counters.sessionLost()
+        self.running.interruptAll(because: .sessionLost)
+    }
+
+    /// Goes on to a later phase; an earlier one is ignored.
+    @discardableResult
+    private func move(to next: Phase) -> Bool {
+        let moved = self.phase.withLock { phase in
+            guard next.rawValue > phase.rawValue else { return false }
+            phase = next
+            return true
+        }
+        self.phaseChanged.wake()
+        self.running.freed.wake()
+        return moved
+    }
+
+    var isWorking: Bool { self.phase.withLock { $0 } == .working }
+    var isLost: Bool { self.phase.withLock { $0 } == .lost }
+
+    /// Works until drained or lost. Not to be cancelled: `drain` and `hurry` end it in order.
+    func run() async -> End {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.settler.run() }
+            group.addTask { await self.stayAlive() }
+            group.addTask { await self.checkItself() }
+            group.addTask { await self.flushCounters() }
+            await self.claimUntilToldToStop()
+            await self.endAttempts()
+            self.settler.finish()
+            // The settler is the only child that ends by itself, when all is written; a lost session has nothing to write.
+            if !self.isLost { await group.next() }
+            group.cancelAll()
+        }
+        await self.flushCountersOnce()
+        return self.isLost ? .lost : .stopped
+    }
+
+    /// Waits for the attempts; cuts them short when the grace is over.
+    private func endAttempts() async {
+        let deadline = ContinuousClock.now + self.configuration.grace
+        while self.running.count > 0, self.phase.withLock({ $0 }) == .draining, .now < deadline {
+            await self.running.freed.wait(atMost: min(.seconds(1), max(deadline - .now, .milliseconds(1))))
+        }
+        guard self.running.count > 0 else { return }
+        self.running.interruptAll(because: self.isLost ? .sessionLost : .workerStopping)
+        // Each attempt ends within the cancellation grace, if only by being abandoned, and then is settled.
+        let last = ContinuousClock.now + self.configuration.cancellationGrace + .seconds(5)
+        while self.running.count > 0, .now < last {
+            await self.running.freed.wait(atMost: .milliseconds(200))
+        }
+    }
+}

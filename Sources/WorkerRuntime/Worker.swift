@@ -1,0 +1,163 @@
+// A worker process's work: one session after another, until it is told to stop.
+
+public import JobQueue
+public import Logging
+public import ServiceLifecycle
+public import WorkerKit
+internal import JobModel
+internal import Synchronization
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#else
+internal import Darwin
+#endif
+
+/// Claims jobs and runs them.
+///
+/// A service: graceful shutdown drains (handlers go on for `configuration.grace`, then are cancelled and their jobs given
+/// back at no cost); cancelling the task drains without grace.
+public final class Worker: Service {
+    private let configuration: WorkerConfiguration
+    private let registry: HandlerRegistry
+    private let families: (any FamilyDatabaseProvider)?
+    private let client: JobQueueClient
+    private let counters: RuntimeCounters
+    private let logger: Logger
+    private let state = Mutex(State())
+    private let stopping = WakeSignal()
+
+    private struct State {
+        var session: WorkerSession?
+        var isDraining = false
+        var isHurrying = false
+    }
+
+    /// - Throws: `InvalidSetting`.
+    public init(
+        configuration: WorkerConfiguration, registry: HandlerRegistry, families: (any FamilyDatabaseProvider)?,
+        client: JobQueueClient, counters: RuntimeCounters = RuntimeCounters(), logger: Logger
+    ) throws(InvalidSetting) {
+        try configuration.validate()
+        self.configuration = configuration
+        self.registry = registry
+        self.families = families
+        self.client = client
+        self.counters = counters
+        self.logger = logger
+    }
+
+    /// Works until shut down. Servers that are away are waited for.
+    ///
+    /// - Throws: `JobQueueError(.unsafeRedis)`: Redis would throw jobs away.
+    public func run() async throws {
+        try await withGracefulShutdownHandler {
+            try await withTaskCancellationHandler {
+                // Owner: this call, which waits for it: a session ends in order even when the call is cancelled.
+                try await Task { try await self.runSessions() }.value
+            } onCancel: {
+                self.stop(hurrying: true)
+            }
+        } onGracefulShutdown: {
+            self.stop(hurrying: false)
+        }
+    }
+
+    /// Claims nothing more, and lets what runs go on: a quiet worker waits for its end.
+    public func quiet() { self.stop(hurrying: false) }
+
+    private func stop(hurrying: Bool) {
+        let session = self.state.withLock { state in
+            state.isDraining = true
+            if hurrying { state.isHurrying = true }
+            return state.session
+        }
+        if hurrying { session?.hurry() } else { session?.drain() }
+        self.stopping.wake()
+    }
+
+    private var isStopping: Bool { self.state.withLock { $0.isDraining } }
+
+    private func runSessions() async throws {
+        var given = self.configuration.session
+        var backoff = Backoff()
+        while !self.isStopping {
+            let session: WorkerSession
+            do {
+                session = try await self.begin(given)
+                given = nil
+                backoff.reset()
+            } catch let error as JobQueueError where error.code == .unsafeRedis {
+                throw error
+            } catch {
+                self.logger.warning("cannot start a session yet; trying again", metadata: ["error": "\(error)"])
+                await self.stopping.wait(atMost: backoff.nextPause())
+                continue
+            }
+            self.state.withLock { $0.session = session }
+            if self.isStopping { self.stop(hurrying: self.state.withLock { $0.isHurrying }) }
+            session.logger.info(
+                "session started",
+                metadata: [
+                    "queues": "\(session.queues.map(\.rawValue).joined(separator: ","))",
+                    "concurrency": "\(self.configuration.concurrency)",
+                ])
+            let end = await session.run()
+            self.state.withLock { $0.session = nil }
+            await self.end(session, end)
+        }
+    }
+
+    private func begin(_ id: SessionID?) async throws -> WorkerSession {
+        try await self.client.index.requireSafeSettings()
+        let queues = self.configuration.queues.isEmpty ? self.registry.queues : self.configuration.queues
+        try await self.client.ledger.register(
+            kinds: self.registry.handlers.values.map { handler in
+                KindRegistration(
+                    kind: handler.kind.rawValue, queue: handler.queue.rawValue, durability: handler.durability,
+                    target: handler.targets, maxAttempts: handler.retryPolicy.maxAttempts,
+                    payloadSchema: handler.payloadSchema)
+            })
+        let registration = SessionRegistration(
+            id: id ?? SessionID.mint(), host: hostName(), pid: Int(getpid()), version: self.configuration.version,
+            queues: queues, kinds: self.registry.kinds, concurrency: self.configuration.concurrency)
+        let number = try await self.client.ledger.register(registration)
+        let session = WorkerSession(
+            registration: registration, number: number, configuration: self.configuration, registry: self.registry,
+            families: self.families, ledger: self.client.ledger, index: self.client.index, counters: self.counters,
+            logger: self.logger)
+        do {
+            _ = try await session.beat(registering: true)
+        } catch {
+            _ = try await self.client.ledger.reap(registration.id, because: .stopped)
+            throw error
+        }
+        return session
+    }
+
+    private func end(_ session: WorkerSession, _ end: WorkerSession.End) async {
+        switch end {
+        case .lost:
+            session.logger.notice("going on under a new session")
+        case .stopped:
+            do {
+                try await SessionReaper(
+                    ledger: self.client.ledger, index: self.client.index, counters: self.counters,
+                    logger: session.logger
+                ).reap(session.id, because: .stopped)
+                session.logger.info("session ended")
+            } catch {
+                session.logger.error(
+                    "the session could not be ended in order; its lease will end it", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+}
+
+private func hostName() -> String {
+    var buffer = [CChar](repeating: 0, count: 256)
+    guard gethostname(&buffer, buffer.count - 1) == 0 else { return "unknown" }
+    return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}

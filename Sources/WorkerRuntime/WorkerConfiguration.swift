@@ -1,0 +1,70 @@
+// Settings of a worker process, with their defaults and their rules.
+
+public import JobModel
+
+/// How a worker process behaves.
+public struct WorkerConfiguration: Sendable {
+    /// The queues to claim from; empty: those of the registered kinds.
+    public var queues: [QueueName]
+    /// How many handlers run at once. 1 to 10,000.
+    public var concurrency: Int
+    /// A session that has not beaten for this long is dead, and its jobs are others'. 3 to 600 s.
+    public var lease: Duration
+    /// How often it beats; at most a third of the lease.
+    public var beat: Duration
+    /// How long a stopping worker lets its handlers go on before it cancels them and gives their jobs back.
+    public var grace: Duration
+    /// How long a cancelled handler has to return before it is abandoned (fenced, counted, logged).
+    public var cancellationGrace: Duration
+    /// How often the caretaker compares the ledger with Redis.
+    public var reconcileEvery: Duration
+    /// Named in `workers list`.
+    public var version: String
+    /// The session's id; nil: minted. A supervisor that must know it beforehand gives it.
+    public var session: SessionID?
+
+    public init(
+        queues: [QueueName] = [], concurrency: Int = 32, lease: Duration = .seconds(10), beat: Duration = .seconds(1),
+        grace: Duration = .seconds(25), cancellationGrace: Duration = .seconds(5),
+        reconcileEvery: Duration = .seconds(30), version: String = "unknown", session: SessionID? = nil
+    ) {
+        self.queues = queues
+        self.concurrency = concurrency
+        self.lease = lease
+        self.beat = beat
+        self.grace = grace
+        self.cancellationGrace = cancellationGrace
+        self.reconcileEvery = reconcileEvery
+        self.version = version
+        self.session = session
+    }
+
+    /// - Throws: `InvalidSetting` naming the field and the rule.
+    public func validate() throws(InvalidSetting) {
+        guard (1...10_000).contains(self.concurrency) else {
+            throw InvalidSetting(field: "concurrency", rule: "must be 1 to 10000, is \(self.concurrency)")
+        }
+        guard self.lease >= .seconds(3), self.lease <= .seconds(600) else {
+            throw InvalidSetting(field: "lease", rule: "must be 3 to 600 seconds, is \(self.lease)")
+        }
+        guard self.beat > .zero, self.beat * 3 <= self.lease else {
+            throw InvalidSetting(field: "beat", rule: "must be at most a third of the lease, is \(self.beat)")
+        }
+        guard self.grace >= .zero, self.cancellationGrace >= .zero else {
+            throw InvalidSetting(field: "grace", rule: "must not be negative")
+        }
+    }
+}
+
+/// A setting that breaks a rule.
+public struct InvalidSetting: Error, Sendable, Hashable, CustomStringConvertible {
+    public let field: String
+    public let rule: String
+
+    public init(field: String, rule: String) {
+        self.field = field
+        self.rule = rule
+    }
+
+    public var description: String { "\(self.field) \(self.rule)" }
+}

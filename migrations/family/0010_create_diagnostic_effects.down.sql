@@ -1,0 +1,2 @@
+-- Takes the record of diagnostic jobs away.
+DROP TABLE diagnostic_effects;

@@ -1,0 +1,2 @@
+-- Takes the subscriptions and the stored webhooks away.
+DROP TABLE stripe_webhook_events, subscriptions;
