@@ -59,7 +59,8 @@ let package = Package(
     products: [
         .library(name: "JobQueue", targets: ["JobQueue", "JobModel"]),
         .library(name: "WorkerKit", targets: ["WorkerKit", "JobModel", "Postgres"]),
-        .library(name: "WorkerRuntime", targets: ["WorkerRuntime"]),
+        .library(name: "WorkerRuntime", targets: ["WorkerRuntime", "WorkerKit", "JobQueue", "JobModel"]),
+        .library(name: "Tenancy", targets: ["Tenancy"]),
         .executable(name: "chorewheel", targets: ["chorewheel"]),
     ],
     dependencies: [
@@ -85,6 +86,7 @@ let package = Package(
         module("JobModel", []),
         module("Telemetry", [logging, coreMetrics]),
         module("Postgres", ["CLibPQ", logging]),
+        module("Processes", [logging]),
         module("Redis", ["CHiredis", logging, nioCore, nioPosix, nioSSL, crypto]),
 
         // The queue.
@@ -93,8 +95,8 @@ let package = Package(
         module(
             "WorkerRuntime",
             [
-                "WorkerKit", "JobModel", "JobQueue", "Postgres", "Redis", "Telemetry", logging, metrics, lifecycle,
-                unixSignals, configuration,
+                "WorkerKit", "JobModel", "JobQueue", "Postgres", "Processes", "Redis", "Telemetry", logging, metrics,
+                lifecycle, unixSignals, configuration,
             ]),
 
         // The family workers.
@@ -116,11 +118,17 @@ let package = Package(
                 logging, metrics, nioCore, crypto,
             ],
             plugins: ["EmbedText"]),
-        module("LocalServers", [logging]),
+        module("LocalServers", ["Processes", logging]),
+        module(
+            "DevStack",
+            [
+                "JobModel", "JobQueue", "LocalServers", "Postgres", "Processes", "Stripe",
+                "Tenancy", asyncHTTPClient, lifecycle, unixSignals, logging, nioCore, nioPosix, crypto,
+            ]),
         .executableTarget(
             name: "chorewheel",
             dependencies: [
-                "ControlPlane", "JobModel", "JobQueue", "LocalServers", "Postgres", "Redis", "Telemetry", "Tenancy",
+                "ControlPlane", "DevStack", "JobModel", "JobQueue", "Postgres", "Processes", "Redis", "Telemetry", "Tenancy",
                 "WorkerCatalog", "WorkerKit", "WorkerRuntime", argumentParser, asyncHTTPClient, configuration, crypto,
                 lifecycle, unixSignals, logging, nioCore,
             ],
@@ -133,10 +141,10 @@ let package = Package(
             name: "EmbedText", capability: .buildTool(), dependencies: ["embed-text"], path: "Sources/EmbedText"),
 
         // Tests. `TestSupport` is linked by tests alone.
-        module("TestSupport", ["LocalServers", logging]),
+        module("TestSupport", ["LocalServers", "Processes", logging]),
         tests("JobModelTests", ["JobModel"]),
         tests("PostgresTests", ["Postgres", "TestSupport", logging]),
-        tests("RedisTests", ["Redis", "TestSupport", logging, nioCore, nioEmbedded]),
-        tests("LocalServersTests", ["LocalServers", "TestSupport"]),
+        tests("RedisTests", ["Redis", "LocalServers", "Processes", "TestSupport", logging, nioCore, nioEmbedded]),
+        tests("LocalServersTests", ["LocalServers", "Processes", "TestSupport"]),
     ]
 )

@@ -4,6 +4,8 @@
 // In the directory: `password` (of the superuser, 0600), `port`, `log`, `server.lock`, and `cluster/`, which belongs to
 // the user that the server runs as and holds `data/` and the socket. The making of it is in `PostgresCluster`.
 
+public import Processes
+
 public import Logging
 import Synchronization
 
@@ -55,12 +57,12 @@ public final class LocalPostgres: Sendable {
     /// - Throws: `.missingProgram`, `.fileSystem`.
     public init(
         directory: String, configuration: Configuration = .init(), leash: String, logger: Logger = .silent
-    ) throws(LocalServersError) {
+    ) throws(ProcessError) {
         _ = try ServerPrograms.postgres()
         // Root's servers run as somebody else, who must get through here but not look around.
         try FileSystem.makeDirectory(directory, mode: geteuid() == 0 ? 0o711 : 0o700)
         guard let resolved = FileSystem.resolved(directory) else {
-            throw LocalServersError(.fileSystem, "cannot find \(directory)", errorNumber: errno)
+            throw ProcessError(.fileSystem, "cannot find \(directory)", errorNumber: errno)
         }
         self.directory = resolved
         self.configuration = configuration
@@ -144,18 +146,18 @@ public final class LocalPostgres: Sendable {
     /// Suspends the server and all of its backends (SIGSTOP): connections stay open and nothing answers.
     ///
     /// - Throws: `.wrongState` when it is not running.
-    public func pause() throws(LocalServersError) { try self.process.suspend(true) }
+    public func pause() throws(ProcessError) { try self.process.suspend(true) }
 
     /// Ends `pause`.
-    public func resume() throws(LocalServersError) { try self.process.suspend(false) }
+    public func resume() throws(ProcessError) { try self.process.suspend(false) }
 
     /// Returns when it ends by itself or is stopped; nil if it is not running.
     public func waitForExit() async -> ExitStatus? { await self.process.running?.child.wait() }
 
     /// The postmaster's process id.
-    public func processID() async throws(LocalServersError) -> Int32 {
+    public func processID() async throws(ProcessError) -> Int32 {
         guard let running = self.process.running else {
-            throw LocalServersError(.wrongState, "postgres is not running")
+            throw ProcessError(.wrongState, "postgres is not running")
         }
         return try await running.child.processID()
     }

@@ -4,6 +4,8 @@
 // In the directory: `redis.conf` (holds the password, 0600, written anew at each start), `password`, `port`, `log`,
 // `server.lock`, and `data/`.
 
+public import Processes
+
 public import Logging
 import Synchronization
 
@@ -42,11 +44,11 @@ public final class LocalRedis: Sendable {
     /// - Throws: `.missingProgram`, `.fileSystem`.
     public init(
         directory: String, configuration: Configuration = .init(), leash: String, logger: Logger = .silent
-    ) throws(LocalServersError) {
+    ) throws(ProcessError) {
         self.program = try ServerPrograms.redis()
         try FileSystem.makeDirectory(directory, mode: 0o700)
         guard let resolved = FileSystem.resolved(directory) else {
-            throw LocalServersError(.fileSystem, "cannot find \(directory)", errorNumber: errno)
+            throw ProcessError(.fileSystem, "cannot find \(directory)", errorNumber: errno)
         }
         self.directory = resolved
         self.configuration = configuration
@@ -124,18 +126,18 @@ public final class LocalRedis: Sendable {
     /// Suspends it (SIGSTOP): connections stay open and nothing answers.
     ///
     /// - Throws: `.wrongState` when it is not running.
-    public func pause() throws(LocalServersError) { try self.process.suspend(true) }
+    public func pause() throws(ProcessError) { try self.process.suspend(true) }
 
     /// Ends `pause`.
-    public func resume() throws(LocalServersError) { try self.process.suspend(false) }
+    public func resume() throws(ProcessError) { try self.process.suspend(false) }
 
     /// Returns when it ends by itself or is stopped; nil if it is not running.
     public func waitForExit() async -> ExitStatus? { await self.process.running?.child.wait() }
 
     /// The server's process id.
-    public func processID() async throws(LocalServersError) -> Int32 {
+    public func processID() async throws(ProcessError) -> Int32 {
         guard let running = self.process.running else {
-            throw LocalServersError(.wrongState, "redis-server is not running")
+            throw ProcessError(.wrongState, "redis-server is not running")
         }
         return try await running.child.processID()
     }

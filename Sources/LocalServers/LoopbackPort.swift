@@ -2,15 +2,17 @@
 // Another program may take the port between our look and the server's bind; the server then fails to start, and
 // ServerProcess asks again.
 
+public import Processes
+
 #if canImport(Darwin)
 import Darwin
 #else
 import Glibc
 #endif
 
-enum LoopbackPort {
+public enum LoopbackPort {
     /// The port remembered in `file` if it is free now, else a new one, remembered.
-    static func choose(rememberedIn file: String) throws(LocalServersError) -> UInt16 {
+    public static func choose(rememberedIn file: String) throws(ProcessError) -> UInt16 {
         if let text = try FileSystem.text(of: file), let port = UInt16(text.filter { !$0.isWhitespace }),
             port > 0, self.isFree(port)
         {
@@ -55,7 +57,7 @@ enum LoopbackPort {
         }
     }
 
-    private static func findFree() throws(LocalServersError) -> UInt16 {
+    private static func findFree() throws(ProcessError) -> UInt16 {
         let port: UInt16 = self.withSocket { descriptor in
             guard self.withAddress(0, { bind(descriptor, $0, $1) }) == 0 else { return 0 }
             var address = sockaddr_in()
@@ -66,7 +68,7 @@ enum LoopbackPort {
             return result == 0 ? UInt16(bigEndian: address.sin_port) : 0
         }
         guard port > 0 else {
-            throw LocalServersError(.startFailed, "there is no free port on 127.0.0.1", errorNumber: errno)
+            throw ProcessError(.startFailed, "there is no free port on 127.0.0.1", errorNumber: errno)
         }
         return port
     }

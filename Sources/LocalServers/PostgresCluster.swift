@@ -4,6 +4,8 @@
 // 1. `data` is whole or absent: initdb works beside it, and a rename puts it in place.
 // 2. The superuser's password is in no command line, no log and no environment.
 
+internal import Processes
+
 #if canImport(Darwin)
 import Darwin
 #else
@@ -66,13 +68,13 @@ struct PostgresCluster: Sendable {
         if let user, !(try await self.canReach(directory, user: user, leash: leash)) {
             let other = "/var/tmp/\(DirectoryRemoval.prefix)\(stableHash(directory))"
             guard !FileSystem.exists(home) || FileSystem.resolved(home) == other else {
-                throw LocalServersError(
+                throw ProcessError(
                     .fileSystem,
                     "\(user.name), who runs PostgreSQL, cannot reach \(home); open the way to it (chmod o+x)")
             }
             try UnprivilegedUser.makePrivateDirectory(other, for: user)
             if !FileSystem.exists(home), symlink(other, home) != 0 {
-                throw LocalServersError(.fileSystem, "cannot link \(home)", errorNumber: errno)
+                throw ProcessError(.fileSystem, "cannot link \(home)", errorNumber: errno)
             }
             return other
         }
@@ -99,7 +101,7 @@ struct PostgresCluster: Sendable {
         try FileSystem.write(password + "\n", to: passwordFile, mode: 0o600)
         defer { unlink(passwordFile) }
         if let user, lchown(passwordFile, user.id, user.group) != 0 {
-            throw LocalServersError(.fileSystem, "cannot give \(passwordFile) to \(user.name)", errorNumber: errno)
+            throw ProcessError(.fileSystem, "cannot give \(passwordFile) to \(user.name)", errorNumber: errno)
         }
         #if os(Linux)
         let locale = "C.UTF-8"
@@ -119,11 +121,11 @@ struct PostgresCluster: Sendable {
         initdb.workingDirectory = "/"
         let status = try await ChildProcess.run(initdb, leash: leash, limit: Self.initdbWithin)
         guard status.isSuccess else {
-            throw LocalServersError(
+            throw ProcessError(
                 .startFailed, "initdb \(status). The end of \(log):\n\(FileSystem.lastLines(15, of: log))")
         }
         guard rename(new, self.data) == 0 else {
-            throw LocalServersError(.fileSystem, "cannot rename \(new)", errorNumber: errno)
+            throw ProcessError(.fileSystem, "cannot rename \(new)", errorNumber: errno)
         }
     }
 }

@@ -1,12 +1,14 @@
 // The random password of a private server, made once and kept in a file that only its owner reads.
 
+internal import Processes
+
 enum Secret {
     /// 256 random bits as 64 hexadecimal digits: safe in URLs, configuration files and SQL alike.
-    static func loadOrMake(file: String) throws(LocalServersError) -> String {
+    static func loadOrMake(file: String) throws(ProcessError) -> String {
         if let text = try FileSystem.text(of: file) {
             let secret = text.filter { !$0.isWhitespace }
             guard secret.count >= 32 else {
-                throw LocalServersError(.fileSystem, "\(file) does not hold a password; restore it, or start anew")
+                throw ProcessError(.fileSystem, "\(file) does not hold a password; restore it, or start anew")
             }
             return secret
         }

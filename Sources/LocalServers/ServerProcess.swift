@@ -1,6 +1,8 @@
 // What the two private servers have in common: one process at a time, ready or not, stopped, killed, suspended. Which
 // program, with which settings, and what "ready" means is LocalPostgres' and LocalRedis' business.
 
+internal import Processes
+
 import Logging
 import Synchronization
 
@@ -53,11 +55,11 @@ final class ServerProcess: Sendable {
 
     /// Starts the server and returns when it is ready. On any failure, cancellation included, nothing is left running.
     func start(portFile: String, lock: String, _ prepare: (UInt16) async throws -> Launch) async throws {
-        try self.lifecycle.withLock { lifecycle throws(LocalServersError) in
+        try self.lifecycle.withLock { lifecycle throws(ProcessError) in
             switch lifecycle {
             case .stopped: break
             case .running(let child, _) where child.exitStatus != nil: break
-            case .starting, .running: throw LocalServersError(.wrongState, "\(self.name) is running already")
+            case .starting, .running: throw ProcessError(.wrongState, "\(self.name) is running already")
             }
             lifecycle = .starting
         }
@@ -71,7 +73,7 @@ final class ServerProcess: Sendable {
                     self.lifecycle.withLock { $0 = .running(child, port: port) }
                     self.logger.info("server is ready", metadata: ["server": "\(self.name)", "port": "\(port)"])
                     return
-                } catch let error as LocalServersError
+                } catch let error as ProcessError
                     where error.code == .startFailed && attempt < Self.portAttempts && !LoopbackPort.isFree(port)
                 {
                     self.logger.notice(
@@ -119,8 +121,8 @@ final class ServerProcess: Sendable {
     }
 
     /// SIGSTOP, or SIGCONT, to the server and all its helpers.
-    func suspend(_ suspended: Bool) throws(LocalServersError) {
-        guard let running else { throw LocalServersError(.wrongState, "\(self.name) is not running") }
+    func suspend(_ suspended: Bool) throws(ProcessError) {
+        guard let running else { throw ProcessError(.wrongState, "\(self.name) is not running") }
         running.child.kill(suspended ? SIGSTOP : SIGCONT)
     }
 
@@ -142,7 +144,7 @@ final class ServerProcess: Sendable {
         }
     }
 
-    private func failure(_ what: String, _ log: String) -> LocalServersError {
-        LocalServersError(.startFailed, "\(what). The end of \(log):\n\(FileSystem.lastLines(15, of: log))")
+    private func failure(_ what: String, _ log: String) -> ProcessError {
+        ProcessError(.startFailed, "\(what). The end of \(log):\n\(FileSystem.lastLines(15, of: log))")
     }
 }

@@ -1,6 +1,8 @@
 // Where the server programs are: Debian puts PostgreSQL's outside of PATH, by version; Homebrew puts them in a folder
 // per formula, by version too. Only looks; installs nothing.
 
+internal import Processes
+
 #if canImport(Darwin)
 import Darwin
 #else
@@ -20,29 +22,29 @@ enum ServerPrograms {
         var postgres: String { "\(self.directory)/postgres" }
     }
 
-    static func redis() throws(LocalServersError) -> String {
+    static func redis() throws(ProcessError) -> String {
         let homebrew = ["/opt/homebrew/opt/redis/bin", "/usr/local/opt/redis/bin"]
         if let path = Executable.find("redis-server", in: homebrew) { return path }
-        throw LocalServersError(
+        throw ProcessError(
             .missingProgram, "redis-server is not installed: run deploy/install-dependencies, or put it into PATH")
     }
 
     /// The newest PostgreSQL here, or the one of `version`, to which existing data is bound.
     ///
     /// - Throws: `.missingProgram`, saying what was found instead.
-    static func postgres(version: Int? = nil) throws(LocalServersError) -> Postgres {
+    static func postgres(version: Int? = nil) throws(ProcessError) -> Postgres {
         let all = self.candidates().filter {
             FileSystem.isExecutable($0.initdb) && FileSystem.isExecutable($0.postgres)
         }
         if let best = self.choose(among: all, version: version) { return best }
         let found = all.isEmpty ? "none" : all.map(\.directory).joined(separator: ", ")
         if let version {
-            throw LocalServersError(
+            throw ProcessError(
                 .missingProgram,
                 "the data was made by PostgreSQL \(version), which is not installed (found: \(found)); "
                     + "install it, or remove the data")
         }
-        throw LocalServersError(
+        throw ProcessError(
             .missingProgram,
             "PostgreSQL \(self.oldestPostgres) or later is not installed (found: \(found)): "
                 + "run deploy/install-dependencies, or put its bin directory into PATH")

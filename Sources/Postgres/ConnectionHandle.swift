@@ -43,13 +43,14 @@ final class ConnectionHandle {
     var descriptor: Int32 { PQsocket(pointer) }
     var transactionStatus: PGTransactionStatusType { PQtransactionStatus(pointer) }
 
+    /// How often to read when the socket is readable. Over TLS one read may leave the rest of a decrypted record (up to
+    /// 16 KiB) inside OpenSSL, where `poll` does not see it; each read has room for 8 KiB at least.
+    var readsPerWake: Int { PQsslInUse(pointer) == 1 ? 3 : 1 }
+
     /// Reads what has arrived, without waiting. A failure shows in `isLost`, or in the next result.
-    func consumeInput() {
-        // Over TLS one call may leave the rest of a decrypted record (up to 16 KiB) inside OpenSSL, where `poll` does
-        // not see it. Each call has room for 8 KiB at least.
-        let calls = PQsslInUse(pointer) == 1 ? 3 : 1
-        for _ in 0..<calls where PQconsumeInput(pointer) == 0 { return }
-    }
+    ///
+    /// Take the results before reading again: a read that finds the connection's end makes libpq forget the words before it.
+    func consumeInput() { _ = PQconsumeInput(pointer) }
 
     /// libpq's last words, in one line.
     var errorMessage: String {

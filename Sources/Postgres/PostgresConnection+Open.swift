@@ -91,7 +91,7 @@ extension PostgresConnection {
     func isAliveWhileIdle() -> Bool {
         guard let handle, !isOccupied else { return condition.isUsable }
         // Farewell and end may come in two pieces, some time apart; a server that keeps talking is alive.
-        for _ in 0..<4 where condition.hasUnreadInput {
+        for _ in 0..<(4 * handle.readsPerWake) where condition.hasUnreadInput {
             handle.consumeInput()
             // Makes libpq parse what it has read: parameter changes, notifications, a farewell.
             _ = PQisBusy(handle.pointer)

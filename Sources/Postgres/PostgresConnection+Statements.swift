@@ -168,8 +168,16 @@ extension PostgresConnection {
                 let events = mustFlush ? POLLIN | POLLOUT : POLLIN
                 let descriptor = reading.isComplete ? -1 : handle.descriptor
                 let outcome = await wait(call.key, descriptor: descriptor, events: Int16(events), until: until)
-                if outcome == .ready, !reading.isComplete { handle.consumeInput() }
+                if outcome == .ready { read(&reading, from: handle) }
             }
+        }
+    }
+
+    /// Reads what has arrived, and the results in it.
+    private func read(_ reading: inout ResultReading, from handle: ConnectionHandle) {
+        for _ in 0..<handle.readsPerWake where !reading.isComplete && !handle.isLost {
+            handle.consumeInput()
+            reading.readAvailable(from: handle)
         }
     }
 

@@ -1,6 +1,8 @@
 // Finds the `chorewheel` that was built together with the running tests.
 
-public import LocalServers
+public import Processes
+
+internal import LocalServers
 
 #if canImport(Darwin)
 import Darwin
@@ -15,7 +17,7 @@ public enum BuiltExecutable {
     /// argument. `CHOREWHEEL_EXECUTABLE` wins over both.
     ///
     /// - Throws: `.missingProgram` saying where it was looked for.
-    public static func path() throws(LocalServersError) -> String {
+    public static func path() throws(ProcessError) -> String {
         if let variable = getenv("CHOREWHEEL_EXECUTABLE") { return String(cString: variable) }
         var directories: [String] = []
         for path in [try Executable.current()] + CommandLine.arguments where path.hasPrefix("/") {
@@ -29,7 +31,7 @@ public enum BuiltExecutable {
         }
         let candidates = directories.map { "\($0)/chorewheel" }
         if let found = candidates.first(where: { access($0, X_OK) == 0 }) { return found }
-        throw LocalServersError(
+        throw ProcessError(
             .missingProgram,
             "chorewheel is not built (looked for \(candidates.joined(separator: ", "))): run swift build first")
     }

@@ -2,6 +2,8 @@
 // service, nothing is shared with another process, and nothing is left: when the test process ends, however it ends,
 // the leashes stop the servers and the temporary directory is deleted.
 
+internal import Processes
+
 public import LocalServers
 import Synchronization
 
@@ -43,7 +45,7 @@ public final class TestServers: Sendable {
 
     /// Starts a pair of its own, for a test that stops or kills servers. Ends by `stop()`, or when it is let go.
     ///
-    /// - Throws: `LocalServersError` when a server, or the built executable, is missing or does not start.
+    /// - Throws: `ProcessError` when a server, or the built executable, is missing or does not start.
     public static func start(
         postgres configuration: LocalPostgres.Configuration = .forTests, redis: LocalRedis.Configuration = .init()
     ) async throws -> TestServers {
@@ -64,7 +66,7 @@ public final class TestServers: Sendable {
         try await postgres.start()
         try await other
         guard let databaseURL = postgres.url, let redisURL = redis.url else {
-            throw LocalServersError(.wrongState, "the servers have started without addresses")
+            throw ProcessError(.wrongState, "the servers have started without addresses")
         }
         return TestServers(
             postgres: postgres, redis: redis, databaseURL: databaseURL, redisURL: redisURL, executable: executable,
@@ -98,7 +100,7 @@ public final class TestServers: Sendable {
         let trimmed = root.count > 1 && root.hasSuffix("/") ? String(root.dropLast()) : root
         var template = Array("\(trimmed)/chorewheel-tests-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil, chmod(template, geteuid() == 0 ? 0o711 : 0o700) == 0 else {
-            throw LocalServersError(.fileSystem, "cannot make a directory in \(trimmed)", errorNumber: errno)
+            throw ProcessError(.fileSystem, "cannot make a directory in \(trimmed)", errorNumber: errno)
         }
         return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

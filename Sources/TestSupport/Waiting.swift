@@ -1,5 +1,7 @@
 // Waiting in tests: for something to become true, with a limit, instead of sleeping and hoping.
 
+internal import Processes
+
 /// What a test waited for did not happen in time.
 public struct TimeLimitExceeded: Error, Sendable, CustomStringConvertible {
     public let what: String

@@ -1,4 +1,4 @@
-import LocalServers
+import Processes
 
 if CommandLine.arguments.dropFirst().first == Leash.commandName {
     Leash.run(arguments: Array(CommandLine.arguments.dropFirst(2)))

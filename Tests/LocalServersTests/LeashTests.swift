@@ -98,7 +98,7 @@ struct LeashTests {
     @Test("says why a command could not be run")
     func missingCommand() async throws {
         let child = try ChildProcess.spawn(.init("/nonexistent/command"), leash: self.executable)
-        let error = await #expect(throws: LocalServersError.self) { try await child.processID() }
+        let error = await #expect(throws: ProcessError.self) { try await child.processID() }
         #expect(error?.code == .spawnFailed)
         #expect(error?.message.contains("/nonexistent/command") == true)
         #expect(await child.wait() == .exited(127))
@@ -111,7 +111,7 @@ struct LeashTests {
         let first = try ChildProcess.spawn(configuration, leash: self.executable)
         let pid = try await first.processID()
         let second = try ChildProcess.spawn(configuration, leash: self.executable)
-        let error = await #expect(throws: LocalServersError.self) { try await second.processID() }
+        let error = await #expect(throws: ProcessError.self) { try await second.processID() }
         #expect(error?.message.contains("process \(pid)") == true)
         await first.stop()
         let third = try ChildProcess.spawn(configuration, leash: self.executable)

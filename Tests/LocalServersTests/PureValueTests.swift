@@ -28,7 +28,7 @@ struct LeashValueTests {
             ["--stop-signal", "KILL", "--", "true"], ["--unknown", "--", "true"], ["true"],
         ])
     func refused(words: [String]) {
-        let error = #expect(throws: LocalServersError.self) { try LeashArguments(parsing: words) }
+        let error = #expect(throws: ProcessError.self) { try LeashArguments(parsing: words) }
         #expect(error?.code == .invalidArgument)
     }
 

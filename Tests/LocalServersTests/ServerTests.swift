@@ -107,7 +107,7 @@ struct ServerTests {
         configuration.settings["appendfsync"] = "sometimes"
         let redis = try LocalRedis(
             directory: "\(scratch.path)/redis", configuration: configuration, leash: BuiltExecutable.path())
-        let error = await #expect(throws: LocalServersError.self) { try await redis.start() }
+        let error = await #expect(throws: ProcessError.self) { try await redis.start() }
         #expect(error?.code == .startFailed)
         #expect(error?.message.contains("sometimes") == true)
         #expect(!redis.isRunning)
@@ -116,7 +116,7 @@ struct ServerTests {
     @Test("refuse to start twice")
     func twice() async throws {
         let servers = try await TestServers.shared()
-        let error = await #expect(throws: LocalServersError.self) { try await servers.redis.start() }
+        let error = await #expect(throws: ProcessError.self) { try await servers.redis.start() }
         #expect(error?.code == .wrongState)
         #expect(try await servers.redisCLI("PING") == "PONG")
     }
@@ -143,7 +143,7 @@ struct DirectoryLockTests {
     func second() throws {
         let scratch = try ScratchDirectory()
         let first = try DirectoryLock.acquire(directory: scratch.path)
-        let error = #expect(throws: LocalServersError.self) { try DirectoryLock.acquire(directory: scratch.path) }
+        let error = #expect(throws: ProcessError.self) { try DirectoryLock.acquire(directory: scratch.path) }
         #expect(error?.code == .locked)
         #expect(error?.message.contains("process \(getpid())") == true)
         first.release()

@@ -194,6 +194,7 @@ struct ConnectionTests {
         let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         var configuration = try PostgresConfiguration(url: url)
         configuration.host = "localhost"
+        configuration.connectTimeout = .seconds(60)
         configuration.applicationName = "named"
         let connection = try await PostgresConnection.connect(configuration, logger: logger)
         #expect(try await connection.query("SHOW application_name")[0].string(at: 0) == "named")

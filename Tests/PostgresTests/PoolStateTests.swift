@@ -340,21 +340,23 @@ private struct PoolWalk {
         }
     }
 
+    /// Plain conditions: an `#expect` each, some hundred thousand times, would hold up every other test.
     private func check() {
-        #expect(state.openCount <= limits.total)
-        #expect(state.openCount == opening.count + leased.count + state.idleCount)
-        #expect(state.waiterCount == waiting.count)
+        var areKept =
+            state.openCount <= limits.total && state.waiterCount == waiting.count
+            && state.openCount == opening.count + leased.count + state.idleCount
         for line in lines {
-            #expect(state.openCount(to: line.database) <= limits.perDatabase)
-            #expect(state.openCount(on: line.server) <= limits.perServer)
+            areKept = areKept && state.openCount(to: line.database) <= limits.perDatabase
+            areKept = areKept && state.openCount(on: line.server) <= limits.perServer
         }
         // No waiter waits while it could be served.
         for line in Set(waiting.values) {
             let isFull =
                 state.openCount(to: line.database) == limits.perDatabase
                 || state.openCount(on: line.server) == limits.perServer || state.openCount == limits.total
-            #expect(isFull)
+            areKept = areKept && isFull
         }
+        if !areKept { Issue.record("an invariant is broken: \(state)") }
     }
 
     /// Everything is given back: then nobody may be left waiting.

@@ -12,7 +12,9 @@ func withTestDatabase(
     let servers = try await TestServers.shared()
     let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
     let administration = PostgresPool(logger: logger)
-    let server = try PostgresConfiguration(url: servers.databaseURL)
+    var server = try PostgresConfiguration(url: servers.databaseURL)
+    // All tests connect at once, perhaps on a machine that is busy otherwise.
+    server.connectTimeout = .seconds(60)
     let admin = PostgresDatabase(pool: administration, configuration: server)
     var configuration = server
     configuration.database = "test \"\(UInt64.random(in: 0 ... .max))"

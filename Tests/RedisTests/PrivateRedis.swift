@@ -21,7 +21,7 @@ final class PrivateRedisGroup: Sendable {
     init() throws {
         var template = Array("/tmp/chorewheel-redis-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
-            throw LocalServersError(.fileSystem, "cannot make a directory in /tmp", errorNumber: errno)
+            throw ProcessError(.fileSystem, "cannot make a directory in /tmp", errorNumber: errno)
         }
         self.directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         self.leash = try BuiltExecutable.path()
@@ -39,7 +39,7 @@ final class PrivateRedisGroup: Sendable {
         let lines = ["dir \(self.directory)", "logfile \(name).log", "save \"\""] + settings
         let text = lines.joined(separator: "\n") + "\n"
         guard let stream = fopen(file, "w") else {
-            throw LocalServersError(.fileSystem, "cannot write \(file)", errorNumber: errno)
+            throw ProcessError(.fileSystem, "cannot write \(file)", errorNumber: errno)
         }
         fputs(text, stream)
         fclose(stream)
@@ -49,7 +49,7 @@ final class PrivateRedisGroup: Sendable {
         let child = try ChildProcess.spawn(configuration, leash: self.leash)
         let client = RedisClient(configuration: try RedisConfiguration(url: url), logger: .quiet)
         try await eventually("\(name) answers") {
-            guard child.exitStatus == nil else { throw LocalServersError(.startFailed, "\(name) has ended") }
+            guard child.exitStatus == nil else { throw ProcessError(.startFailed, "\(name) has ended") }
             do {
                 return try await client.send(RedisCommand("PING")) == .status("PONG")
             } catch let error as RedisError where error.canRetry {
@@ -68,7 +68,7 @@ final class PrivateRedisGroup: Sendable {
             let port = Int.random(in: 10_000...22_000)
             if !ports.contains(port), self.isFree(port), self.isFree(port + 10_000) { ports.append(port) }
         }
-        guard ports.count == count else { throw LocalServersError(.startFailed, "no free ports") }
+        guard ports.count == count else { throw ProcessError(.startFailed, "no free ports") }
         return ports
     }
 

@@ -43,11 +43,13 @@ struct Fixtures: Sendable {
     }
 
     /// - Parameter verb: `paid` or `payment_failed`.
-    func invoice(_ id: String, _ verb: String, at second: Int64, invoice: String = "in_1", months: Int64 = 1) -> String {
+    func invoice(
+        _ id: String, _ verb: String, at second: Int64, invoice: String = "in_1", months: Int64 = 1
+    ) -> String {
+        let subscription = #""subscription": "\#(self.subscription)""#
         let parent =
             self.shape == .basil
-            ? #""parent": {"type": "subscription_details", "subscription_details": {"subscription": "\#(self.subscription)"}}"#
-            : #""subscription": "\#(self.subscription)""#
+            ? #""parent": {"type": "subscription_details", "subscription_details": {\#(subscription)}}"# : subscription
         return self.event(
             id, "invoice.\(verb)", at: second,
             object: """
@@ -96,14 +98,24 @@ func events(_ texts: [String]) throws -> [StripeEvent] {
 }
 
 /// Calls `body` with every order of the elements (Heap's algorithm).
-func forEachPermutation<Element>(of elements: [Element], _ body: ([Element]) throws -> Void) rethrows {
+///
+/// It gives way now and then: tests beside it have connections to open within a time, on the same few threads.
+func forEachPermutation<Element>(of elements: [Element], _ body: ([Element]) throws -> Void) async rethrows {
     var current = elements
-    func permute(_ count: Int) throws {
-        guard count > 1 else { return try body(current) }
-        for index in 0..<count {
-            try permute(count - 1)
-            if index < count - 1 { current.swapAt(count.isMultiple(of: 2) ? index : 0, count - 1) }
+    var swaps = Array(repeating: 0, count: elements.count)
+    try body(current)
+    var (index, calls) = (1, 1)
+    while index < current.count {
+        guard swaps[index] < index else {
+            swaps[index] = 0
+            index += 1
+            continue
         }
+        current.swapAt(index.isMultiple(of: 2) ? 0 : swaps[index], index)
+        try body(current)
+        calls += 1
+        if calls.isMultiple(of: 32) { await Task.yield() }
+        swaps[index] += 1
+        index = 1
     }
-    try permute(current.count)
 }

@@ -15,7 +15,7 @@ import Testing
         SubscriptionProjection(of: "sub_1", events: try events(texts), plans: Self.plans)
     }
 
-    @Test(arguments: 1...7) func `Every order of a lifecycle's first events ends in one state`(length: Int) throws {
+    @Test(arguments: 1...7) func `Every order of a lifecycle's first events ends in one state`(length: Int) async throws {
         let fixtures = Fixtures()
         let whole = try events(fixtures.lifecycle())
         let expected: [StripeSubscription.Status] = [
@@ -25,7 +25,7 @@ import Testing
         let inOrder = try #require(SubscriptionProjection(of: "sub_1", events: part, plans: Self.plans))
         #expect(inOrder.status == expected[length - 1])
         var orders = 0
-        forEachPermutation(of: part) { order in
+        await forEachPermutation(of: part) { order in
             orders += 1
             let projection = SubscriptionProjection(of: "sub_1", events: order, plans: Self.plans)
             if projection != inOrder { Issue.record("\(order.map(\.id)) ends in \(String(describing: projection))") }

@@ -99,11 +99,11 @@ import Testing
         #expect(Self.code(Self.header(secret: ""), secrets: ["", " \n"]) == .noSecret)
     }
 
-    @Test func `No damage to a header makes another body's signature pass, and none traps`() {
+    @Test func `No damage to a header makes another body's signature pass, and none traps`() async {
         var random = SeededGenerator(seed: 20_260_511)
         let stranger = Self.header(secret: "whsec_stranger")
         let pieces = ["t=", "v1=", "v0=", ",", "=", "", " ", "\u{0}", "é", "9", "ffffffffffffffff", "t=1700000000,"]
-        for _ in 0..<20_000 {
+        for round in 0..<10_000 {
             var header = stranger
             for _ in 0..<Int.random(in: 0...4, using: &random) {
                 let bytes = Array(header.unicodeScalars)
@@ -113,6 +113,7 @@ import Testing
                 header = String(String.UnicodeScalarView(bytes[..<from] + Array(piece) + bytes[to...]))
             }
             #expect(Self.code(header) != nil)
+            if round.isMultiple(of: 32) { await Task.yield() }
         }
     }
 

@@ -12,15 +12,7 @@ struct ApplicationRoleProof {
 
     /// - Throws: `TenancyError(.unproven)`, saying what is not as it must be.
     func run() async throws {
-        let connection: PostgresConnection
-        do {
-            connection = try await PostgresConnection.connect(self.configuration, logger: self.logger)
-        } catch let error where (error as? PostgresError)?.sqlState != nil {
-            // The server spoke: it is up, and does not let the role in.
-            throw TenancyError(
-                .unproven, "role \(self.configuration.user) cannot connect to \(self.configuration.database)",
-                underlying: error)
-        }
+        let connection = try await self.connect()
         do {
             try await self.check(connection)
         } catch {
@@ -28,6 +20,18 @@ struct ApplicationRoleProof {
             throw error
         }
         await connection.close()
+    }
+
+    private func connect() async throws -> PostgresConnection {
+        do throws(PostgresError) {
+            return try await PostgresConnection.connect(self.configuration, logger: self.logger)
+        } catch {
+            guard error.sqlState != nil else { throw error }
+            // The server spoke: it is up, and does not let the role in.
+            throw TenancyError(
+                .unproven, "role \(self.configuration.user) cannot connect to \(self.configuration.database)",
+                underlying: error)
+        }
     }
 
     private func check(_ connection: PostgresConnection) async throws {

@@ -6,7 +6,7 @@
 // 2. It is computed from what was committed when all concerned families were locked. The job of the last event to be
 //    committed therefore sees every event, and whoever wrote before it is overwritten by it.
 
-internal import JobModel
+public import JobModel
 public import JobQueue
 internal import Logging
 internal import Postgres

@@ -42,7 +42,8 @@ struct JSONScanner {
     mutating func value(depth: Int = 0) throws(JSONSyntaxError) -> Range<Int> {
         self.skipSpace()
         let start = self.position
-        switch self.next {
+        guard let first = self.next else { throw self.error("a value is missing") }
+        switch first {
         case UInt8(ascii: "{"): try self.members(depth: depth) { _, _ in }
         case UInt8(ascii: "["): try self.elements(depth: depth) { _ in }
         case UInt8(ascii: "\""): _ = try self.string()
@@ -50,7 +51,6 @@ struct JSONScanner {
         case UInt8(ascii: "f"): try self.word("false")
         case UInt8(ascii: "n"): try self.word("null")
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try self.number()
-        case nil: throw self.error("a value is missing")
         default: throw self.error("a value cannot begin here")
         }
         return start..<self.position

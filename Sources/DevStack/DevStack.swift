@@ -1,0 +1,183 @@
+// A whole Chorewheel on one machine: private Redis and PostgreSQL, the platform's schema, the API and workers, all as
+// children that die with their parent. For development, demonstrations and drills.
+//
+// Everything is in one state directory; a second stack on it is refused; after any end the next start finds the data.
+
+internal import JobModel
+internal import LocalServers
+public import Logging
+internal import Postgres
+internal import Processes
+internal import Tenancy
+
+/// A running stack.
+public final class DevStack: Sendable {
+    /// What to start, and where.
+    public struct Configuration: Sendable {
+        /// The state directory.
+        public var directory: String
+        /// The `chorewheel` executable: API, workers and leashes.
+        public var executable: String
+        /// Holds `platform/` and `family/`.
+        public var migrations: String
+        /// Worker processes, each under one supervisor's watch.
+        public var workers: Int
+        /// Handlers at once in each worker process.
+        public var concurrency: Int
+        /// Worker and API lines go here; nil: to standard error.
+        public var log: String?
+        /// A family fleet's own choice of PostgreSQL settings, on top of the defaults.
+        public var postgresSettings: [String: String]
+
+        public init(
+            directory: String, executable: String, migrations: String, workers: Int = 2, concurrency: Int = 16,
+            log: String? = nil, postgresSettings: [String: String] = [:]
+        ) {
+            self.directory = directory
+            self.executable = executable
+            self.migrations = migrations
+            self.workers = workers
+            self.concurrency = concurrency
+            self.log = log
+            self.postgresSettings = postgresSettings
+        }
+    }
+
+    public let configuration: Configuration
+    /// What a client's shell needs: REDIS_URL, DATABASE_URL, CHOREWHEEL_URL, CHOREWHEEL_TOKEN, STRIPE_WEBHOOK_SECRET …
+    public let environment: [String: String]
+    private let lock: DirectoryLock
+    private let redis: LocalRedis
+    private let postgres: LocalPostgres
+    private let api: ChildProcess
+    private let workers: ChildProcess
+
+    public var apiURL: String { self.environment["CHOREWHEEL_URL"] ?? "" }
+    public var environmentFile: String { "\(self.configuration.directory)/env" }
+
+    private init(
+        configuration: Configuration, environment: [String: String], lock: DirectoryLock, redis: LocalRedis,
+        postgres: LocalPostgres, api: ChildProcess, workers: ChildProcess
+    ) {
+        self.configuration = configuration
+        self.environment = environment
+        self.lock = lock
+        self.redis = redis
+        self.postgres = postgres
+        self.api = api
+        self.workers = workers
+    }
+
+    /// Starts everything, and returns when the API answers.
+    ///
+    /// - Throws: `ProcessError` (a missing program, a locked directory, a server that does not start), `TenancyError`
+    ///   (migrations). What was started before is stopped.
+    public static func start(_ configuration: Configuration, logger: Logger) async throws -> DevStack {
+        try FileSystem.makeDirectory(configuration.directory, mode: 0o755)
+        let lock = try DirectoryLock.acquire(directory: configuration.directory)
+        let secrets = try DevSecrets.loadOrMake(in: configuration.directory)
+        async let redisStart = LocalRedis.start(
+            directory: "\(configuration.directory)/redis", leash: configuration.executable, logger: logger)
+        var postgresConfiguration = LocalPostgres.Configuration()
+        postgresConfiguration.maxConnections = 300
+        postgresConfiguration.settings = configuration.postgresSettings
+        let postgres = try await LocalPostgres.start(
+            directory: "\(configuration.directory)/postgres", configuration: postgresConfiguration,
+            leash: configuration.executable, logger: logger)
+        let redis = try await redisStart
+        guard let redisURL = redis.url, let maintenance = postgres.url(database: "postgres"),
+            let platform = postgres.url(database: Self.platformDatabase)
+        else { throw ProcessError(.startFailed, "a private server stopped right after its start") }
+
+        try await Self.migratePlatform(maintenance, platform, configuration, logger: logger)
+
+        let port = try LoopbackPort.choose(rememberedIn: "\(configuration.directory)/api.port")
+        var environment = secrets.environment
+        environment["REDIS_URL"] = redisURL
+        environment["DATABASE_URL"] = platform
+        environment["CHOREWHEEL_URL"] = "http://127.0.0.1:\(port)"
+        environment["CHOREWHEEL_MIGRATIONS"] = configuration.migrations
+        try Self.write(environment, to: "\(configuration.directory)/env")
+
+        func child(_ arguments: [String], grace: Duration) throws -> ChildProcess {
+            var command = ChildProcess.Configuration(configuration.executable, arguments)
+            command.environment = .inherited(adding: environment)
+            command.grace = grace
+            if let log = configuration.log { command.output = .file(log) }
+            return try ChildProcess.spawn(command, leash: configuration.executable)
+        }
+        let api = try child(["serve", "--port", "\(port)"], grace: .seconds(10))
+        let workers = try child(
+            [
+                "work", "--processes", "\(configuration.workers)", "--concurrency", "\(configuration.concurrency)",
+                "--diagnostics",
+            ], grace: .seconds(45))
+        let stack = DevStack(
+            configuration: configuration, environment: environment, lock: lock, redis: redis, postgres: postgres,
+            api: api, workers: workers)
+        do {
+            try await ReadyProbe(port: port).wait(within: .seconds(60)) {
+                if let status = api.exitStatus { throw ProcessError(.startFailed, "the API ended: \(status)") }
+                if let status = workers.exitStatus { throw ProcessError(.startFailed, "the workers ended: \(status)") }
+            }
+        } catch {
+            await stack.stop()
+            throw error
+        }
+        return stack
+    }
+
+    /// Waits until one of the parts ends, which is a failure of the stack unless it is being stopped.
+    ///
+    /// - Returns: Which part, and how; nil when the task was cancelled.
+    public func waitForFailure() async -> String? {
+        let (endings, told) = AsyncStream.makeStream(of: String.self)
+        // Owner: this stack. Each task ends with its child, at the latest in `stop`.
+        Task { told.yield("the API \(await self.api.wait())") }
+        Task { told.yield("the workers' supervisor \(await self.workers.wait())") }
+        Task { if let status = await self.redis.waitForExit() { told.yield("redis-server \(status)") } }
+        Task { if let status = await self.postgres.waitForExit() { told.yield("postgres \(status)") } }
+        for await ending in endings { return ending }
+        return nil
+    }
+
+    /// Stops everything: workers drain, then the API, then the servers.
+    public func stop() async {
+        async let workers = self.workers.stop(signal: .terminate, grace: .seconds(45))
+        async let api = self.api.stop(signal: .terminate, grace: .seconds(10))
+        _ = await (workers, api)
+        async let redis: Void = self.redis.stop()
+        async let postgres: Void = self.postgres.stop()
+        _ = await (redis, postgres)
+        self.lock.release()
+    }
+
+    static let platformDatabase = "chorewheel"
+
+    private static func migratePlatform(
+        _ maintenance: String, _ platform: String, _ configuration: Configuration, logger: Logger
+    ) async throws {
+        let server = try await PostgresConnection.connect(PostgresConfiguration(url: maintenance), logger: logger)
+        let known = try await server.query(
+            "SELECT 1 FROM pg_database WHERE datname = $1", [.text(Self.platformDatabase)])
+        if known.isEmpty { try await server.query("CREATE DATABASE \(quoteIdentifier(Self.platformDatabase))") }
+        await server.close()
+        let connection = try await PostgresConnection.connect(PostgresConfiguration(url: platform), logger: logger)
+        do {
+            let set = try MigrationSet(directory: "\(configuration.migrations)/platform")
+            _ = try await Migrator(set, logger: logger).migrate(on: connection)
+            await connection.close()
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    private static func write(_ environment: [String: String], to path: String) throws(ProcessError) {
+        let lines = environment.sorted { $0.key < $1.key }.map { name, value in
+            "export \(name)='\(value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''"))'\n"
+        }
+        try FileSystem.write(
+            "# Made by chorewheel dev; to be sourced by a shell.\n" + lines.joined(), to: path, mode: 0o600)
+    }
+}

@@ -1,0 +1,34 @@
+// A worker's settings by name.
+
+internal import JobModel
+
+extension WorkerConfiguration {
+    /// Reads `chorewheel.queues`, `.concurrency`, `.lease.seconds`, `.grace.seconds`, `.session` over the defaults.
+    ///
+    /// - Throws: `InvalidSetting` naming the setting and the rule.
+    public init(settings: Settings, version: String) throws(InvalidSetting) {
+        self.init(version: version)
+        for name in settings.strings("chorewheel.queues") {
+            do {
+                self.queues.append(try QueueName(validating: name))
+            } catch {
+                throw InvalidSetting(field: "chorewheel.queues", rule: "\(error)")
+            }
+        }
+        if let concurrency = try settings.int("chorewheel.concurrency", in: 1...10_000) {
+            self.concurrency = concurrency
+        }
+        if let lease = try settings.int("chorewheel.lease.seconds", in: 3...600) {
+            self.lease = .seconds(lease)
+            self.beat = min(self.beat, self.lease / 5)
+        }
+        if let grace = try settings.int("chorewheel.grace.seconds", in: 0...86_400) { self.grace = .seconds(grace) }
+        if let text = settings.string("chorewheel.session") {
+            guard let id = SessionID(text) else {
+                throw InvalidSetting(field: "chorewheel.session", rule: "must be a UUID, is \"\(text)\"")
+            }
+            self.session = id
+        }
+        try self.validate()
+    }
+}

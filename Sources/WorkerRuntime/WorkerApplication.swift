@@ -1,0 +1,72 @@
+// A worker process from end to end, for executables of other packages: settings, logging, stores, signals, worker.
+
+public import Logging
+public import WorkerKit
+public import ServiceLifecycle
+internal import Telemetry
+internal import UnixSignals
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#else
+internal import Darwin
+#endif
+
+/// Runs a worker process.
+///
+///     @main struct Main {
+///         static func main() async throws { try await WorkerApplication.run(plugins: [GreetPlugin()]) }
+///     }
+public enum WorkerApplication {
+    /// Works until SIGTERM or SIGINT, then drains; a second one hurries.
+    ///
+    /// - Parameters:
+    ///   - plugins: What this process can run.
+    ///   - families: Makes what finds families' databases; nil when there are only platform jobs.
+    /// - Throws: `InvalidSetting`, `JobQueueError(.unsafeRedis)`.
+    public static func run(
+        plugins: [any WorkerPlugin], version: String = "unknown",
+        families: (@Sendable (Stores) async throws -> any FamilyDatabaseProvider)? = nil
+    ) async throws {
+        // libpq and hiredis write to sockets that may be closed.
+        signal(SIGPIPE, SIG_IGN)
+        let settings = try await Settings()
+        let logger = try makeLogger(settings: settings, label: "worker")
+        let stores = try Stores(settings: settings, application: "chorewheel worker", logger: logger)
+        let worker = try Worker(
+            configuration: try WorkerConfiguration(settings: settings, version: version),
+            registry: HandlerRegistry(plugins: plugins), families: try await families?(stores), client: stores.client,
+            logger: logger)
+        try await run(worker, logger: logger)
+        await stores.close()
+    }
+
+    /// Runs services until a signal: the first SIGTERM or SIGINT shuts down gracefully, a second one cancels.
+    public static func run(_ service: any Service, logger: Logger) async throws {
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+    }
+
+    /// Sets logging up from `chorewheel.log.level` and `chorewheel.log.format`. Once a process.
+    public static func makeLogger(settings: Settings, label: String) throws(InvalidSetting) -> Logger {
+        let level = settings.string("chorewheel.log.level") ?? "info"
+        guard let level = Logger.Level(rawValue: level) else {
+            throw InvalidSetting(
+                field: "chorewheel.log.level",
+                rule: "must be one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")), is \"\(level)\"")
+        }
+        let format = settings.string("chorewheel.log.format") ?? "text"
+        guard let format = LogFormat(rawValue: format) else {
+            throw InvalidSetting(
+                field: "chorewheel.log.format",
+                rule: "must be one of \(LogFormat.allCases.map(\.rawValue).joined(separator: ", ")), is \"\(format)\"")
+        }
+        bootstrapLogging(format: format, level: level)
+        return Logger(label: "chorewheel.\(label)")
+    }
+}

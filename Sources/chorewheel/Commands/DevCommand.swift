@@ -1,0 +1,39 @@
+// `chorewheel dev`: the whole of it on this machine.
+
+internal import ArgumentParser
+internal import DevStack
+internal import Logging
+internal import Processes
+internal import WorkerRuntime
+
+struct DevCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dev", abstract: "Run a private Redis and PostgreSQL, the API and workers until Ctrl-C.")
+
+    @OptionGroup var common: CommonOptions
+
+    @Option(help: "The state directory; its data survives restarts.")
+    var dir = ".chorewheel"
+
+    @Option(help: "Worker processes.")
+    var workers = 2
+
+    @Option(help: "Handlers at once in each worker process.")
+    var concurrency = 16
+
+    func run() async throws {
+        let settings = try await self.common.settings()
+        let logger = try WorkerApplication.makeLogger(settings: settings, label: "dev")
+        let directory = try absolutePath(self.dir)
+        try await DevSession.run(
+            DevStack.Configuration(
+                directory: directory, executable: try Executable.current(),
+                migrations: try self.common.migrationsDirectory(settings), workers: self.workers,
+                concurrency: self.concurrency),
+            logger: logger
+        ) { line in
+            print(line)
+            flushStandardOutput()
+        }
+    }
+}
