@@ -142,9 +142,24 @@ let package = Package(
 
         // Tests. `TestSupport` is linked by tests alone.
         module("TestSupport", ["LocalServers", "Processes", logging]),
+        module(
+            "QueueTestSupport",
+            ["JobModel", "JobQueue", "Postgres", "Redis", "Tenancy", "TestSupport", "WorkerKit", "WorkerRuntime", logging]),
         tests("JobModelTests", ["JobModel"]),
+        tests("JobQueueTests", ["JobModel", "JobQueue", "Postgres", "QueueTestSupport", "Redis", "TestSupport"]),
+        tests(
+            "WorkerRuntimeTests",
+            [
+                "DiagnosticsWorker", "JobModel", "JobQueue", "Postgres", "QueueTestSupport", "Redis", "TestSupport",
+                "WorkerKit", "WorkerRuntime", logging,
+            ]),
         tests("PostgresTests", ["Postgres", "TestSupport", logging]),
         tests("RedisTests", ["Redis", "LocalServers", "Processes", "TestSupport", logging, nioCore, nioEmbedded]),
+        tests(
+            "StripeTests",
+            [
+                "Stripe", "StripeWebhookWorker", "JobModel", "JobQueue", "WorkerKit", "Postgres", "TestSupport", logging,
+            ]),
         tests("LocalServersTests", ["LocalServers", "Processes", "TestSupport"]),
     ]
 )

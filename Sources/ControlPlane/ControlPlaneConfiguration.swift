@@ -9,8 +9,8 @@ public struct ControlPlaneConfiguration: Sendable {
     public var port: Int
     /// Bearer tokens that are accepted; several, so that one can be replaced without an outage.
     public var tokens: [String]
-    /// Secrets of Stripe's webhook endpoint; several, for the same reason. None: webhooks are answered with 503, and Stripe
-    /// sends them again.
+    /// Secrets of Stripe's webhook endpoint; several, for the same reason. None: webhooks are answered with 503, and
+    /// Stripe sends them again.
     public var stripeSecrets: [String]
     /// False: `POST /v1/families` answers 403.
     public var signUpsAllowed: Bool

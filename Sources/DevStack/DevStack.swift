@@ -8,6 +8,7 @@ internal import LocalServers
 public import Logging
 internal import Postgres
 internal import Processes
+internal import Synchronization
 internal import Tenancy
 
 /// A running stack.
@@ -47,10 +48,11 @@ public final class DevStack: Sendable {
     /// What a client's shell needs: REDIS_URL, DATABASE_URL, CHOREWHEEL_URL, CHOREWHEEL_TOKEN, STRIPE_WEBHOOK_SECRET …
     public let environment: [String: String]
     private let lock: DirectoryLock
-    private let redis: LocalRedis
-    private let postgres: LocalPostgres
-    private let api: ChildProcess
-    private let workers: ChildProcess
+    let redis: LocalRedis
+    let postgres: LocalPostgres
+    let api: ChildProcess
+    /// The workers' supervisor; another one after a deployment (DevStack+Deploy).
+    let workers: Mutex<ChildProcess>
 
     public var apiURL: String { self.environment["CHOREWHEEL_URL"] ?? "" }
     public var environmentFile: String { "\(self.configuration.directory)/env" }
@@ -65,7 +67,7 @@ public final class DevStack: Sendable {
         self.redis = redis
         self.postgres = postgres
         self.api = api
-        self.workers = workers
+        self.workers = Mutex(workers)
     }
 
     /// Starts everything, and returns when the API answers.
@@ -89,7 +91,7 @@ public final class DevStack: Sendable {
             let platform = postgres.url(database: Self.platformDatabase)
         else { throw ProcessError(.startFailed, "a private server stopped right after its start") }
 
-        try await Self.migratePlatform(maintenance, platform, configuration, logger: logger)
+        try await Self.migratePlatform(maintenance, platform, configuration, secrets, logger: logger)
 
         let port = try LoopbackPort.choose(rememberedIn: "\(configuration.directory)/api.port")
         var environment = secrets.environment
@@ -99,19 +101,9 @@ public final class DevStack: Sendable {
         environment["CHOREWHEEL_MIGRATIONS"] = configuration.migrations
         try Self.write(environment, to: "\(configuration.directory)/env")
 
-        func child(_ arguments: [String], grace: Duration) throws -> ChildProcess {
-            var command = ChildProcess.Configuration(configuration.executable, arguments)
-            command.environment = .inherited(adding: environment)
-            command.grace = grace
-            if let log = configuration.log { command.output = .file(log) }
-            return try ChildProcess.spawn(command, leash: configuration.executable)
-        }
-        let api = try child(["serve", "--port", "\(port)"], grace: .seconds(10))
-        let workers = try child(
-            [
-                "work", "--processes", "\(configuration.workers)", "--concurrency", "\(configuration.concurrency)",
-                "--diagnostics",
-            ], grace: .seconds(45))
+        let program = StackProgram(configuration: configuration, environment: environment)
+        let api = try program.startAPI(port: port)
+        let workers = try program.startWorkers()
         let stack = DevStack(
             configuration: configuration, environment: environment, lock: lock, redis: redis, postgres: postgres,
             api: api, workers: workers)
@@ -134,7 +126,7 @@ public final class DevStack: Sendable {
         let (endings, told) = AsyncStream.makeStream(of: String.self)
         // Owner: this stack. Each task ends with its child, at the latest in `stop`.
         Task { told.yield("the API \(await self.api.wait())") }
-        Task { told.yield("the workers' supervisor \(await self.workers.wait())") }
+        Task { told.yield("the workers' supervisor \(await self.waitForWorkers())") }
         Task { if let status = await self.redis.waitForExit() { told.yield("redis-server \(status)") } }
         Task { if let status = await self.postgres.waitForExit() { told.yield("postgres \(status)") } }
         for await ending in endings { return ending }
@@ -143,8 +135,9 @@ public final class DevStack: Sendable {
 
     /// Stops everything: workers drain, then the API, then the servers.
     public func stop() async {
-        async let workers = self.workers.stop(signal: .terminate, grace: .seconds(45))
-        async let api = self.api.stop(signal: .terminate, grace: .seconds(10))
+        let supervisor = self.workers.withLock { $0 }
+        async let workers = supervisor.stop(signal: .terminate, grace: StackProgram.workersGrace)
+        async let api = self.api.stop(signal: .terminate, grace: StackProgram.apiGrace)
         _ = await (workers, api)
         async let redis: Void = self.redis.stop()
         async let postgres: Void = self.postgres.stop()
@@ -155,7 +148,8 @@ public final class DevStack: Sendable {
     static let platformDatabase = "chorewheel"
 
     private static func migratePlatform(
-        _ maintenance: String, _ platform: String, _ configuration: Configuration, logger: Logger
+        _ maintenance: String, _ platform: String, _ configuration: Configuration, _ secrets: DevSecrets,
+        logger: Logger
     ) async throws {
         let server = try await PostgresConnection.connect(PostgresConfiguration(url: maintenance), logger: logger)
         let known = try await server.query(
@@ -171,6 +165,18 @@ public final class DevStack: Sendable {
             await connection.close()
             throw error
         }
+        // The platform's own server is the first that families are placed on.
+        let pool = PostgresPool(logger: logger)
+        let database = PostgresDatabase(pool: pool, configuration: try PostgresConfiguration(url: platform))
+        do {
+            let keys = try SecretBox(keys: secrets.environment["CHOREWHEEL_SECRET_KEYS"] ?? "")
+            let files = "\(configuration.migrations)/family"
+            try await Tenancy(platform: database, secrets: keys, familyMigrations: files).bootstrap()
+        } catch {
+            await pool.close()
+            throw error
+        }
+        await pool.close()
     }
 
     private static func write(_ environment: [String: String], to path: String) throws(ProcessError) {

@@ -38,7 +38,8 @@ final class ConnectionHandle {
     deinit { PQfinish(pointer) }
 
     var isLost: Bool { PQstatus(pointer) == CONNECTION_BAD }
-    /// Whether the server has said, outside any statement, that it ends the connection. The socket's end may follow later.
+    /// Whether the server has said, outside any statement, that it ends the connection. The socket's end may follow
+    /// later.
     var isDismissed: Bool { notices.isDismissed }
     var descriptor: Int32 { PQsocket(pointer) }
     var transactionStatus: PGTransactionStatusType { PQtransactionStatus(pointer) }
@@ -49,7 +50,8 @@ final class ConnectionHandle {
 
     /// Reads what has arrived, without waiting. A failure shows in `isLost`, or in the next result.
     ///
-    /// Take the results before reading again: a read that finds the connection's end makes libpq forget the words before it.
+    /// Take the results before reading again: a read that finds the connection's end makes libpq forget the words
+    /// before it.
     func consumeInput() { _ = PQconsumeInput(pointer) }
 
     /// libpq's last words, in one line.

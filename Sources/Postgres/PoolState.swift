@@ -84,7 +84,7 @@ struct PoolState {
     private var openByServer: [Server: Int] = [:]
     private var waiting: [WaiterID: Waiter] = [:]
     /// Each line's waiters in order; those no longer in `waiting` are skipped.
-    private var queues: [Line: Queue] = [:]
+    private var queues: [Line: WaiterQueue] = [:]
     private var lastNumber: UInt64 = 0
     private(set) var isClosed = false
 
@@ -99,7 +99,7 @@ struct PoolState {
         guard waiting.count < limits.waiters else { return .refuse(.poolExhausted) }
         let waiter = WaiterID(number: mint())
         waiting[waiter] = Waiter(line: line, deadline: now + limits.acquireTimeout)
-        queues[line, default: Queue()].append(waiter)
+        queues[line, default: WaiterQueue()].append(waiter)
         return .wait(waiter)
     }
 
@@ -292,22 +292,5 @@ struct PoolState {
         }
         queues[line] = nil
         return nil
-    }
-
-    /// First in, first out, without moving everything at each removal.
-    private struct Queue {
-        private var items: [WaiterID] = []
-        private var start = 0
-
-        var first: WaiterID? { start < items.count ? items[start] : nil }
-
-        mutating func append(_ waiter: WaiterID) { items.append(waiter) }
-
-        mutating func removeFirst() {
-            start += 1
-            guard start > 64, start * 2 > items.count else { return }
-            items.removeFirst(start)
-            start = 0
-        }
     }
 }

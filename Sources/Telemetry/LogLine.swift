@@ -1,13 +1,13 @@
 // One log event as one line. Pure: time, event and metadata in, bytes out.
 //
-// Invariants: a line holds no line feed but its last byte, whatever the message holds; keys are sorted; no value is longer
-// than `valueBytesMax`.
+// Invariants: a line holds no line feed but its last byte, whatever the message holds; keys are sorted; no value is
+// longer than `valueBytesMax`.
 
 internal import Logging
 
 /// How log lines look.
 public enum LogFormat: String, Sendable, CaseIterable {
-    /// One JSON object a line, for machines: `time`, `level`, `logger`, `message`, `error`, `source`, then the metadata.
+    /// One JSON object a line, for machines: `time`, `level`, `logger`, `message`, `error`, `source`, then metadata.
     case json
     /// For people.
     case text

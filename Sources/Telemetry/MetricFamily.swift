@@ -1,5 +1,5 @@
-// What a scrape shows, as values: metrics by name, each with its samples. Not how they are counted (Series.swift) nor how
-// they are written down (PrometheusText.swift).
+// What a scrape shows, as values: metrics by name, each with its samples. Not how they are counted (Series.swift) nor
+// how they are written down (PrometheusText.swift).
 
 /// One label of a series. Any text is a legal value; a name becomes a legal one by `PrometheusName.label`.
 public struct MetricLabel: Sendable, Hashable, Comparable {

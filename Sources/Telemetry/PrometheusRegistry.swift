@@ -3,8 +3,8 @@
 //
 // Invariants:
 // 1. A name has one kind; a second maker of another kind gets a series that counts and is shown nowhere.
-// 2. A name has at most `seriesMax` series; those that come later are one series whose label values are all `other`, and
-//    `chorewheel_metrics_folded_total` counts how often that was so. An attacker's paths cannot fill the memory.
+// 2. A name has at most `seriesMax` series; those that come later are one series whose label values are all `other`,
+//    and `chorewheel_metrics_folded_total` counts how often that was so. An attacker's paths cannot fill the memory.
 // 3. A series lives as long as the process: a counter that vanished and came back would look like a restart.
 
 public import CoreMetrics
@@ -40,7 +40,8 @@ public final class PrometheusRegistry: MetricsFactory {
         self.state.withLock { $0.help[name] = help }
     }
 
-    /// Registers a source that is asked at every render. It must not block: what needs a store is for `render(adding:)`.
+    /// Registers a source that is asked at every render. It must not block: what needs a store is for
+    /// `render(adding:)`.
     public func collect(_ collector: @escaping @Sendable () -> [MetricFamily]) {
         self.state.withLock { $0.collectors.append(collector) }
     }

@@ -1,8 +1,11 @@
-// Where log lines go: standard error, each by one write(2), so that lines of threads and of processes that share the file
-// do not mix. It is not a file rotator nor a network client: whoever runs the process collects its standard error.
+// Where log lines go: standard error, each by one write(2), so that lines of threads and of processes that share the
+// file do not mix. It is not a file rotator nor a network client: whoever runs the process collects its standard error.
 //
-// A reader that does not read makes write(2) block, as it does for every process; a non-blocking descriptor is waited for
-// up to `patience`, then the line is dropped and the next one says how many were.
+// A reader that does not read makes write(2) block, as it does for every process; a non-blocking descriptor is waited
+// for up to `patience`, then the line is dropped and the next one says how many were.
+
+public import Logging
+internal import Synchronization
 
 #if canImport(Glibc)
 internal import Glibc
@@ -11,8 +14,6 @@ internal import Musl
 #else
 internal import Darwin
 #endif
-public import Logging
-internal import Synchronization
 
 /// Sets up swift-log for this process. Once, first thing in `main`.
 public func bootstrapLogging(format: LogFormat, level: Logger.Level) {

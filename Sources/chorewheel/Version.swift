@@ -1,6 +1,4 @@
 // The one place that knows which version this is.
 
-enum Version {
-    /// As `--version` prints it and sessions tell it; a Semantic Version.
-    static let current = "0.1.0"
-}
+/// As `--version` prints it and sessions tell it; a Semantic Version.
+let chorewheelVersion = "0.1.0"

@@ -1,6 +1,7 @@
 // The leash, as a real process: what holds it, what it holds, and how both end.
 
 import LocalServers
+@testable import Processes
 import TestSupport
 import Testing
 

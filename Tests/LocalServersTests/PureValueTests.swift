@@ -3,6 +3,7 @@
 import Testing
 
 @testable import LocalServers
+@testable import Processes
 
 @Suite("Values of the leash")
 struct LeashValueTests {

@@ -1,6 +1,7 @@
 // What these tests need that no product does: a directory that goes away, and a plain child without a leash.
 
 import LocalServers
+@testable import Processes
 import Testing
 
 #if canImport(Darwin)

@@ -1,6 +1,7 @@
 // The servers seen through their own command line clients, so that these tests trust no code of ours to look.
 
 import LocalServers
+@testable import Processes
 import TestSupport
 import Testing
 

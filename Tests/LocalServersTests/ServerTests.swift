@@ -1,6 +1,7 @@
 // The private servers, for real: started, stopped, killed, and started again on their data.
 
 import LocalServers
+@testable import Processes
 import TestSupport
 import Testing
 

@@ -2,6 +2,7 @@
 // sockets. Ends with the test process, whatever happens to it.
 
 import LocalServers
+import Processes
 import Logging
 import Redis
 import TestSupport

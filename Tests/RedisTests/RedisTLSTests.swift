@@ -1,6 +1,7 @@
 // TLS against a real server that asks for a client certificate, too.
 
 import LocalServers
+import Processes
 import Logging
 import Redis
 import TestSupport

@@ -1,6 +1,7 @@
 // Sockets, sentinels and a cluster: real servers that each test starts and stops.
 
 import LocalServers
+import Processes
 import Logging
 import TestSupport
 import Testing

@@ -15,7 +15,7 @@ import Testing
         SubscriptionProjection(of: "sub_1", events: try events(texts), plans: Self.plans)
     }
 
-    @Test(arguments: 1...7) func `Every order of a lifecycle's first events ends in one state`(length: Int) async throws {
+    @Test(arguments: 1...7) func `Every order of a lifecycle ends in one state`(length: Int) async throws {
         let fixtures = Fixtures()
         let whole = try events(fixtures.lifecycle())
         let expected: [StripeSubscription.Status] = [

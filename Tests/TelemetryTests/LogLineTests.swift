@@ -27,11 +27,14 @@ import Testing
 
     let lines = Lines()
 
-    @Test func aJSONLineHasItsKeysInOrderAndItsMetadataSorted() {
+    @Test func `A JSON line has its keys in order and its metadata sorted`() {
         var logger = lines.logger(.json)
         logger[metadataKey: "zeta"] = "1"
         logger.info(
-            "hello", metadata: ["alpha": .stringConvertible(2), "list": ["a", "b"], "map": ["k": "v"], "on": .stringConvertible(true)],
+            "hello",
+            metadata: [
+                "alpha": .stringConvertible(2), "list": ["a", "b"], "map": ["k": "v"], "on": .stringConvertible(true),
+            ],
             source: "S")
         #expect(
             lines.all == [
@@ -40,7 +43,7 @@ import Testing
             ])
     }
 
-    @Test func aTextLineQuotesWhatIsNotOneWord() {
+    @Test func `A text line quotes what is not one word`() {
         let logger = lines.logger(.text)
         logger.warning("two words", metadata: ["a": "x y", "b": "plain", "c": "q\"uote", "d": ""])
         #expect(
@@ -50,7 +53,7 @@ import Testing
     }
 
     @Test(arguments: LogFormat.allCases)
-    func nothingThatIsLoggedMakesASecondLine(format: LogFormat) {
+    func `Nothing that is logged makes a second line`(format: LogFormat) {
         let logger = lines.logger(format)
         logger.error(
             "one\ntwo\r\u{2028}three\u{0}\u{1B}[31m", metadata: ["a\nb": "c\nd", "e": .array(["f\ng"])])
@@ -60,22 +63,22 @@ import Testing
         #expect(!line.unicodeScalars.contains("\u{1B}"))
     }
 
-    @Test func theErrorOfAnEventIsShown() {
+    @Test func `The error of an event is shown`() {
         lines.logger(.json).error("failed", error: Failure(), source: "S")
         #expect(lines.all[0].contains(#""error":"it \"broke\"""#))
     }
 
-    @Test func metadataThatIsNamedLikeAFieldGetsAnotherName() {
+    @Test func `Metadata that is named like a field gets another name`() {
         lines.logger(.json).info("m", metadata: ["level": "high"], source: "S")
         #expect(lines.all[0].contains(#""metadata.level":"high""#))
     }
 
-    @Test func aHugeValueIsCut() {
+    @Test func `A huge value is cut`() {
         lines.logger(.json).info("m", metadata: ["v": "\(String(repeating: "x", count: 100_000))"])
         #expect(lines.all[0].utf8.count < LogLine.valueBytesMax + 500)
     }
 
-    @Test func whatIsBelowTheLevelIsNotWritten() {
+    @Test func `What is below the level is not written`() {
         lines.logger(.json, level: .warning).info("m")
         #expect(lines.all.isEmpty)
     }
@@ -85,7 +88,7 @@ import Testing
         (951_782_400_000, "2000-02-29T00:00:00.000Z"), (4_107_542_399_999, "2100-02-28T23:59:59.999Z"),
         (4_107_542_400_000, "2100-03-01T00:00:00.000Z"), (1_735_689_599_000, "2024-12-31T23:59:59.000Z"),
     ])
-    func timesAreUTC(milliseconds: Int, text: String) {
+    func `Times are UTC`(milliseconds: Int, text: String) {
         #expect(LogTime(milliseconds: Int64(milliseconds)).description == text)
     }
 }

@@ -8,7 +8,7 @@ import Testing
 @Suite struct PrometheusRegistryTests {
     let registry = PrometheusRegistry(seriesMax: 3)
 
-    @Test func countersAreSummedByLabelsInSortedOrder() {
+    @Test func `Counters are summed by labels, in sorted order`() {
         registry.describe("chorewheel_jobs_done_total", "Jobs that ended.")
         Counter(label: "jobs.done", dimensions: [("queue", "b"), ("kind", "x")], factory: registry).increment()
         Counter(label: "jobs.done", dimensions: [("kind", "x"), ("queue", "b")], factory: registry).increment(by: 2)
@@ -23,7 +23,7 @@ import Testing
                 """)
     }
 
-    @Test func labelValuesAndHelpAreEscaped() {
+    @Test func `Label values and help are escaped`() {
         registry.describe("chorewheel_odd", "a\\b\nc \"d\"")
         Gauge(label: "odd", dimensions: [("v", "a\\b\nc \"d\"")], factory: registry).record(1.5)
         #expect(
@@ -35,7 +35,7 @@ import Testing
                 """)
     }
 
-    @Test func aTimerIsAHistogramInSecondsWhoseBucketsAccumulate() {
+    @Test func `A timer is a histogram in seconds whose buckets accumulate`() {
         let timer = Timer(label: "run", dimensions: [("kind", "x")], factory: registry)
         timer.recordNanoseconds(1_000_000)  // exactly a bound: it belongs to it
         timer.recordNanoseconds(2_000_000_000)
@@ -54,14 +54,14 @@ import Testing
             ])
     }
 
-    @Test func metersGoUpAndDown() {
+    @Test func `Meters go up and down`() {
         let meter = Meter(label: "open", factory: registry)
         meter.increment(by: 3)
         meter.decrement()
         #expect(registry.render().contains("\nchorewheel_open 2\n"))
     }
 
-    @Test func whatPassesTheBoundIsFoldedIntoOtherAndCounted() {
+    @Test func `What passes the bound is folded into other, and counted`() {
         for path in ["a", "b", "c", "d", "e"] {
             Counter(label: "hits", dimensions: [("path", path)], factory: registry).increment()
         }
@@ -72,20 +72,20 @@ import Testing
         #expect(text.contains("chorewheel_metrics_folded_total{metric=\"chorewheel_hits_total\"} 2"))
     }
 
-    @Test func aNameOfAnotherKindCountsButIsNotShown() {
+    @Test func `A name of another kind counts but is not shown`() {
         Counter(label: "thing_total", factory: registry).increment()
         Gauge(label: "thing_total", factory: registry).record(7)
         #expect(registry.render() == "# TYPE chorewheel_thing_total counter\nchorewheel_thing_total 1\n")
     }
 
-    @Test func negativeAmountsDoNotMakeACounterFall() {
+    @Test func `Negative amounts do not make a counter fall`() {
         let counter = Counter(label: "n", factory: registry)
         counter.increment(by: 2)
         counter.increment(by: -1)
         #expect(registry.render().contains("chorewheel_n_total 2\n"))
     }
 
-    @Test func collectorsAndTheCallersFamiliesAreMergedByName() {
+    @Test func `Collectors' and the caller's families are merged by name`() {
         registry.collect {
             [MetricFamily(name: "chorewheel_depth", kind: .gauge, samples: [.init(1, labels: [.init("queue", "b")])])]
         }
@@ -104,7 +104,7 @@ import Testing
                 """)
     }
 
-    @Test func incrementsOfManyTasksAreAllCounted() async {
+    @Test func `Increments of many tasks are all counted`() async {
         let counter = Counter(label: "many", factory: registry)
         let total = FloatingPointCounter(label: "sum", factory: registry)
         await withTaskGroup { group in
@@ -125,7 +125,7 @@ import Testing
         ("hb.requests", "chorewheel_hb_requests"), ("chorewheel_x", "chorewheel_x"), ("1st", "chorewheel__1st"),
         ("process_cpu", "process_cpu"), ("grüße", "chorewheel_gr____e"), ("", "chorewheel__"),
     ])
-    func namesBecomeLegal(label: String, name: String) {
+    func `Names become legal`(label: String, name: String) {
         #expect(PrometheusName.metric(label) == name)
     }
 
@@ -133,11 +133,11 @@ import Testing
         (0, "0"), (-3, "-3"), (0.1, "0.1"), (1e300, "1e+300"), (Double.infinity, "+Inf"),
         (-Double.infinity, "-Inf"), (Double.nan, "NaN"), (9_007_199_254_740_991, "9007199254740991"),
     ])
-    func numbersAreAsPrometheusReadsThem(value: Double, text: String) {
+    func `Numbers are as Prometheus reads them`(value: Double, text: String) {
         #expect(PrometheusText.number(value) == text)
     }
 
-    @Test func theProcessShowsItsCPUTimeAndDescriptors() {
+    @Test func `The process shows its CPU time, memory and descriptors`() {
         let names = ProcessMetrics.families().map(\.name)
         #expect(names.contains("process_cpu_seconds_total"))
         #if os(Linux)

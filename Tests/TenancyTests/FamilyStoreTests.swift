@@ -7,7 +7,8 @@ import WorkerKit
 @testable import Tenancy
 
 @Suite struct FamilyStoreTests {
-    private func request(_ slug: String, email: String = "a@example.com", name: String = "The Smiths") throws -> SignUp {
+    private func request(_ slug: String, email: String = "a@example.com", name: String = "The Smiths") throws -> SignUp
+    {
         SignUp(slug: try Slug(validating: slug), name: name, ownerEmail: email)
     }
 
@@ -70,7 +71,8 @@ import WorkerKit
             }
             #expect(outcomes.count { $0 == nil } == 1)
             #expect(outcomes.count { $0 == .taken } == 7)
-            #expect(try await platform.count("SELECT count(*) FROM families") == 1)
+            let families = try await platform.count("SELECT count(*) FROM families")
+            #expect(families == 1)
         }
     }
 
@@ -94,7 +96,8 @@ import WorkerKit
                 ("api", "N", "a@b", "free", "slug"), ("a", "N", "a@b", "free", "slug"),
                 ("a-b-c", "N", "a@b", "free", "slug"), ("Ab", "N", "a@b", "free", "slug"),
                 (String(repeating: "a", count: 51), "N", "a@b", "free", "slug"), ("ok", " ", "a@b", "free", "name"),
-                ("ok", String(repeating: "n", count: 101), "a@b", "free", "name"), ("ok", "N", "ab", "free", "owner_email"),
+                ("ok", String(repeating: "n", count: 101), "a@b", "free", "name"),
+                ("ok", "N", "ab", "free", "owner_email"),
                 ("ok", "N", "a@b@c", "free", "owner_email"), ("ok", "N", "a@b", "gold", "plan"),
             ] {
                 let error = await #expect(throws: PostgresError.self) {
@@ -104,7 +107,8 @@ import WorkerKit
                 }
                 #expect(error?.sqlState == "CW002" && error?.hint == field, "\(slug) \(name) \(email) \(plan)")
             }
-            #expect(try await platform.count("SELECT count(*) FROM families") == 0)
+            let families = try await platform.count("SELECT count(*) FROM families")
+            #expect(families == 0)
         }
     }
 
@@ -127,7 +131,9 @@ import WorkerKit
 
     @Test func `platform figures are unique although their family is NULL`() async throws {
         try await TestPlatform.with { platform in
-            let insert = "INSERT INTO platform_analytics (metric_date, metric_name, metric_value) VALUES ('2026-01-01', 'm', 1)"
+            let insert = """
+                INSERT INTO platform_analytics (metric_date, metric_name, metric_value) VALUES ('2026-01-01', 'm', 1)
+                """
             try await platform.database.query(insert)
             let error = await #expect(throws: PostgresError.self) { try await platform.database.query(insert) }
             #expect(error?.constraint == "platform_analytics_once")
@@ -152,15 +158,36 @@ import WorkerKit
             let parked = await #expect(throws: JobFailure.self) {
                 try await databases.database(of: family.id, minimumSchemaVersion: 0)
             }
-            guard case .notReady(.familyNotReady, _) = parked else { Issue.record("\(parked as Any)"); return }
+            guard case .notReady(.familyNotReady, _) = parked else {
+                Issue.record("\(parked as Any)")
+                return
+            }
             try await platform.database.query(
                 "UPDATE families SET status = 'cancelled' WHERE id = $1", [.text(family.id.description)])
             for id in [family.id, FamilyID(UUIDBytes(high: 9, low: 9))] {
                 let gone = await #expect(throws: JobFailure.self) {
                     try await databases.database(of: id, minimumSchemaVersion: 0)
                 }
-                guard case .familyGone = gone else { Issue.record("\(gone as Any)"); return }
+                guard case .familyGone = gone else {
+                    Issue.record("\(gone as Any)")
+                    return
+                }
             }
+        }
+    }
+
+    @Test func `a private server that came back on another port is followed, and there is one row of it`() async throws {
+        try await TestPlatform.with { platform in
+            let family = try await platform.signUp().family
+            _ = try await platform.tenancy.place(family, logger: quietLogger)
+            let own = platform.database.configuration.port
+            try await platform.database.query("UPDATE database_servers SET port = 1")
+            try await platform.database.query("UPDATE families SET db_port = 1")
+            try await platform.tenancy.bootstrap()
+            try await platform.tenancy.bootstrap()
+            #expect(try await platform.count("SELECT port FROM database_servers") == own)
+            #expect(try await platform.count("SELECT db_port FROM families") == own)
+            #expect(try await platform.count("SELECT count(*) FROM database_servers") == 1)
         }
     }
 
@@ -170,7 +197,8 @@ import WorkerKit
                 "INSERT INTO database_servers (name, host, port, max_databases) VALUES ('second', 'db2', 5432, 1)")
             try await platform.database.query("UPDATE database_servers SET max_databases = 1 WHERE name = 'platform'")
             let families = [
-                try await platform.signUp().family, try await platform.signUp().family, try await platform.signUp().family,
+                try await platform.signUp().family, try await platform.signUp().family,
+                try await platform.signUp().family,
             ]
             let first = try await platform.tenancy.place(families[0], logger: quietLogger).0
             let again = try await platform.tenancy.place(families[0], logger: quietLogger).0

@@ -10,17 +10,17 @@ import Testing
         "0001_make_a.up.sql": "CREATE TABLE a (id integer PRIMARY KEY, note text);\nCREATE TABLE flag (set boolean);",
         "0001_make_a.down.sql": "DROP TABLE flag, a;",
         "0002_index_a.up.sql": """
-            -- chorewheel: no-transaction
-            CREATE INDEX CONCURRENTLY IF NOT EXISTS a_note ON a (note);
-            -- chorewheel: next
-            CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS a_note_once ON a (note);
-            """,
+        -- chorewheel: no-transaction
+        CREATE INDEX CONCURRENTLY IF NOT EXISTS a_note ON a (note);
+        -- chorewheel: next
+        CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS a_note_once ON a (note);
+        """,
         "0002_index_a.down.sql": """
-            -- chorewheel: no-transaction
-            DROP INDEX CONCURRENTLY IF EXISTS a_note_once;
-            -- chorewheel: next
-            DROP INDEX CONCURRENTLY IF EXISTS a_note;
-            """,
+        -- chorewheel: no-transaction
+        DROP INDEX CONCURRENTLY IF EXISTS a_note_once;
+        -- chorewheel: next
+        DROP INDEX CONCURRENTLY IF EXISTS a_note;
+        """,
         "0003_make_b.up.sql": "CREATE TABLE b (a_id integer REFERENCES a (id));",
         "0003_make_b.down.sql": "DROP TABLE b;",
     ]
@@ -189,13 +189,13 @@ import Testing
         try await withDatabase { database in
             let migrator = try self.migrator([
                 "0002_index_a.up.sql": """
-                    -- chorewheel: no-transaction
-                    CREATE INDEX CONCURRENTLY IF NOT EXISTS a_note ON a (note);
-                    -- chorewheel: next
-                    \(suicide)
-                    -- chorewheel: next
-                    CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS a_note_once ON a (note);
-                    """,
+                -- chorewheel: no-transaction
+                CREATE INDEX CONCURRENTLY IF NOT EXISTS a_note ON a (note);
+                -- chorewheel: next
+                \(suicide)
+                -- chorewheel: next
+                CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS a_note_once ON a (note);
+                """,
                 "0003_make_b.up.sql": "CREATE TABLE b (a_id integer);\nINSERT INTO flag VALUES (false);\n\(suicide)",
             ])
             func lost(_ expected: Int) async throws {

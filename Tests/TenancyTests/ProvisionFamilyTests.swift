@@ -78,10 +78,10 @@ import WorkerKit
             await #expect(throws: PostgresError.self) {
                 try await PostgresConnection.connect(foreign, logger: quietLogger)
             }
-            #expect(
-                try await platform.count(
-                    "SELECT count(*) FROM pg_database WHERE datname = $1 AND has_database_privilege('public', oid, 'CONNECT')",
-                    [.text(foreign.database)]) == 0)
+            let open = """
+                SELECT count(*) FROM pg_database WHERE datname = $1 AND has_database_privilege('public', oid, 'CONNECT')
+                """
+            #expect(try await platform.count(open, [.text(foreign.database)]) == 0)
         }
     }
 
@@ -172,12 +172,15 @@ import WorkerKit
                 let (family, job) = try await platform.signUp()
                 let parts = script.split(separator: "%", omittingEmptySubsequences: false)
                 try await platform.database.withConnection {
-                    try await $0.execute(script: parts.joined(separator: Substring(family.slug)))
+                    try await $0.execute(script: parts.joined(separator: family.slug))
                 }
                 let failure = await #expect(throws: JobFailure.self) {
                     try await self.provision(family, job, on: platform)
                 }
-                guard case .discard(let message) = failure else { Issue.record("\(failure as Any)"); continue }
+                guard case .discard(let message) = failure else {
+                    Issue.record("\(failure as Any)")
+                    continue
+                }
                 #expect(message.contains("not this family's"))
             }
         }
@@ -189,7 +192,23 @@ import WorkerKit
             try await platform.database.query(
                 "UPDATE families SET deleted_at = now() WHERE id = $1", [.text(family.id.description)])
             let failure = await #expect(throws: JobFailure.self) { try await self.provision(family, job, on: platform) }
-            guard case .familyGone = failure else { Issue.record("\(failure as Any)"); return }
+            guard case .familyGone = failure else {
+                Issue.record("\(failure as Any)")
+                return
+            }
+        }
+    }
+
+    @Test func `a family that paid while it was provisioned begins as its subscription says`() async throws {
+        try await TestPlatform.with { platform in
+            let (family, job) = try await platform.signUp()
+            try await platform.database.query(
+                """
+                INSERT INTO subscriptions (family_id, plan, status, amount_cents, stripe_subscription_id)
+                VALUES ($1, 'premium', 'active', 1500, 'sub_1')
+                """, [.text(family.id.description)])
+            _ = try await self.provision(family, job, on: platform)
+            #expect(try await platform.family(family.id).status == .active)
         }
     }
 
@@ -202,10 +221,10 @@ import WorkerKit
                 VALUES (gen_random_uuid(), now() + interval '1 day', $1)
                 """, [.text(family.id.description)])
             _ = try await self.provision(family, job, on: platform)
-            #expect(
-                try await platform.count(
-                    "SELECT count(*) FROM job_dispatches WHERE parked_family_id IS NOT NULL AND due_at <= clock_timestamp()")
-                    == 1)
+            let due = """
+                SELECT count(*) FROM job_dispatches WHERE parked_family_id IS NOT NULL AND due_at <= clock_timestamp()
+                """
+            #expect(try await platform.count(due) == 1)
         }
     }
 

@@ -13,7 +13,8 @@ WITH known AS (
     WHERE f.id = $1::uuid AND f.deleted_at IS NULL
     RETURNING f.id
 ), used AS (
-    INSERT INTO family_usage_metrics (family_id, metric_date, storage_bytes, member_count, active_users, chores_completed)
+    INSERT INTO family_usage_metrics
+        (family_id, metric_date, storage_bytes, member_count, active_users, chores_completed)
     SELECT k.id, $2::date, $6::bigint, $3::integer, $4::integer, $5::integer FROM known k
     ON CONFLICT (family_id, metric_date) DO UPDATE
         SET storage_bytes = excluded.storage_bytes, member_count = excluded.member_count,

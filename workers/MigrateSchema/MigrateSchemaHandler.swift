@@ -31,7 +31,8 @@ struct MigrateSchemaHandler: FamilyHandler {
             try await self.defer(job, id, because: result.reason, context)
         }
         let migrated = MigratedFamily(
-            fromVersion: result.from, toVersion: result.to, milliseconds: result.steps.reduce(0) { $0 + $1.milliseconds })
+            fromVersion: result.from, toVersion: result.to,
+            milliseconds: result.steps.reduce(0) { $0 + $1.milliseconds })
         let done = try await context.effect(on: .platform) { transaction in
             try await transaction.query(
                 EmbeddedText.recordMigrated,

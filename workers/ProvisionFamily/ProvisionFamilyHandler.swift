@@ -108,7 +108,8 @@ struct ProvisionFamilyHandler: PlatformHandler {
     private func migrate(
         _ family: Family, _ names: FamilyDatabaseName, on server: DatabaseServer, _ context: JobContext
     ) async throws -> Int {
-        let owner = try await self.tenancy.platform.query(EmbeddedText.familyOwner, [.text(family.id.description)]).first
+        let owners = try await self.tenancy.platform.query(EmbeddedText.familyOwner, [.text(family.id.description)])
+        let owner = owners.first
         let ownerID = try owner?.optionalString("id")
         let ownerName = try owner?.optionalString("display_name")
         let ownerHandle = try owner?.optionalString("username")

@@ -5,7 +5,8 @@ DO $$
 DECLARE
     role text := current_setting('chorewheel.role');
 BEGIN
-    EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO %I', role);
+    EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA public'
+                   ' GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO %I', role);
     EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO %I', role);
 END
 $$;

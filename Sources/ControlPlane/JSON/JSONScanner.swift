@@ -1,9 +1,9 @@
 // Finds its way through a JSON text without changing it: where each member's value begins and ends. A job's payload is
-// passed on as those very bytes, so that its 64-bit integers, its hash and its size stay what the caller sent. Foundation's
-// decoders give values, not places.
+// passed on as those very bytes, so that its 64-bit integers, its hash and its size stay what the caller sent.
+// Foundation's decoders give values, not places.
 //
-// Strict RFC 8259: no comments, no trailing commas, no lone surrogates. Invariant: after a value was skipped, the bytes of
-// its range are a JSON value by themselves.
+// Strict RFC 8259: no comments, no trailing commas, no lone surrogates. Invariant: after a value was skipped, the bytes
+// of its range are a JSON value by themselves.
 
 /// The text is not JSON.
 struct JSONSyntaxError: Error, Sendable, CustomStringConvertible {

@@ -86,7 +86,9 @@ struct JobInput: Sendable {
 
     private static func delay(_ fields: inout RequestFields, now: Int64) -> Duration? {
         let seconds = fields.double("delay_seconds", in: 0...(Self.delayMax / .seconds(1)))
-        guard let text = fields.string("due_at") else { return seconds.map { .milliseconds(Int64(($0 * 1000).rounded(.up))) } }
+        guard let text = fields.string("due_at") else {
+            return seconds.map { .milliseconds(Int64(($0 * 1000).rounded(.up))) }
+        }
         if seconds != nil { fields.reject("due_at", "excludes delay_seconds") }
         guard let due = InternetTime.milliseconds(text) else {
             fields.reject("due_at", "must be a date and time of RFC 3339: 2030-01-31T12:00:00Z")

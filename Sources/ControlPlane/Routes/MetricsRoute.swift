@@ -1,5 +1,6 @@
 // `/metrics`: this process's own metrics, and those of the whole pool, which are read from the stores at each scrape.
-// A store that does not answer costs its part of the scrape and is named in `chorewheel_scrape_failed`; the rest is shown.
+// A store that does not answer costs its part of the scrape and is named in `chorewheel_scrape_failed`; the rest is
+// shown.
 
 internal import Hummingbird
 internal import JobModel
@@ -23,9 +24,12 @@ struct MetricsRoute: Sendable {
 
     private func scrape() async -> String {
         async let queues = self.source("queues") { try await self.queueFamilies() }
+        async let dispatch = self.source("dispatch") { try await self.dispatchFamilies() }
         async let sessions = self.source("sessions") { Self.families(try await self.stores.jobs.ledger.sessions()) }
         async let counters = self.source("counters") { Self.families(try await self.stores.jobs.index.counters()) }
-        let sources = await [("queues", queues), ("sessions", sessions), ("counters", counters)]
+        let sources = await [
+            ("queues", queues), ("dispatch", dispatch), ("sessions", sessions), ("counters", counters),
+        ]
         let failed = MetricFamily(
             name: "chorewheel_scrape_failed", kind: .gauge, help: "1: this part of the scrape could not be read.",
             samples: sources.map { .init($0.1 == nil ? 1 : 0, labels: [MetricLabel("source", $0.0)]) })
@@ -69,6 +73,30 @@ struct MetricsRoute: Sendable {
             MetricFamily(
                 name: "chorewheel_queue_paused", kind: .gauge, help: "1: workers do not claim from the queue.",
                 samples: paused),
+        ]
+    }
+
+    /// What Redis holds: the fast jobs are nowhere else. Costs Redis one look at each family that has jobs waiting.
+    private func dispatchFamilies() async throws -> [MetricFamily] {
+        var jobs: [MetricFamily.Sample] = []
+        var faults: [MetricFamily.Sample] = []
+        for name in try await self.stores.jobs.ledger.queues().map(\.name) {
+            let audit = try await self.stores.jobs.index.audit(try QueueName(validating: name))
+            let label = MetricLabel("queue", name)
+            let counts = [
+                ("durable_waiting", audit.durableWaiting), ("fast_waiting", audit.fastWaiting),
+                ("fast_delayed", audit.fastDelayed), ("fast_dead", audit.fastDead),
+            ]
+            jobs += counts.map { .init($0.1, labels: [MetricLabel("class", $0.0), label]) }
+            faults.append(.init(audit.faults.count, labels: [label]))
+        }
+        return [
+            MetricFamily(
+                name: "chorewheel_dispatch_jobs", kind: .gauge, help: "Jobs that Redis holds, by queue and class.",
+                samples: jobs),
+            MetricFamily(
+                name: "chorewheel_dispatch_faults", kind: .gauge, help: "Broken invariants found in Redis, by queue.",
+                samples: faults),
         ]
     }
 

@@ -20,11 +20,17 @@ public struct Reconciler: Sendable {
     /// What a pass found.
     public struct Report: Sendable, Hashable {
         /// Available jobs looked at.
-        public var available = 0
+        public var available: Int
         /// Those that Redis did not have waiting: lost, or just being claimed.
-        public var pushed = 0
+        public var pushed: Int
         /// Jobs of the ledger that nothing would have woken.
-        public var repaired = 0
+        public var repaired: Int
+
+        public init(available: Int = 0, pushed: Int = 0, repaired: Int = 0) {
+            self.available = available
+            self.pushed = pushed
+            self.repaired = repaired
+        }
     }
 
     /// One pass.

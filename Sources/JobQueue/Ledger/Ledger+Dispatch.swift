@@ -72,10 +72,9 @@ extension WaitingJob {
         guard let id = JobID(try row.string("id")), let priority = JobPriority(rawValue: try row.int("priority")) else {
             throw JobQueueError(.corrupt, "a job's id or priority is not readable")
         }
-        self.id = id
-        self.queue = try QueueName(validating: try row.string("queue"))
-        self.family = try row.optionalString("family_id").flatMap { FamilyID($0) }
-        self.priority = priority
-        self.seq = Int64(try row.int("seq"))
+        self.init(
+            id: id, queue: try QueueName(validating: try row.string("queue")),
+            family: try row.optionalString("family_id").flatMap { FamilyID($0) }, priority: priority,
+            seq: Int64(try row.int("seq")))
     }
 }

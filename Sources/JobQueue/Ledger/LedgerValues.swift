@@ -67,6 +67,14 @@ public struct WaitingJob: Sendable, Hashable {
     public let family: FamilyID?
     public let priority: JobPriority
     public let seq: Int64
+
+    public init(id: JobID, queue: QueueName, family: FamilyID?, priority: JobPriority, seq: Int64) {
+        self.id = id
+        self.queue = queue
+        self.family = family
+        self.priority = priority
+        self.seq = seq
+    }
 }
 
 /// A job that a dead session held.

@@ -129,7 +129,8 @@ public struct FamilyStore: Sendable {
     /// The SQL function's own error codes.
     private static func refusal(_ error: PostgresError) -> TenancyError? {
         guard let state = error.sqlState, let field = error.hint else { return nil }
-        let rule = error.message.hasPrefix(field + " ") ? String(error.message.dropFirst(field.count + 1)) : error.message
+        let saysField = error.message.hasPrefix(field + " ")
+        let rule = saysField ? String(error.message.dropFirst(field.count + 1)) : error.message
         switch state {
         case "CW002": return TenancyError(.invalid, field: field, rule, underlying: error)
         case "CW003": return TenancyError(.taken, field: field, rule, underlying: error)

@@ -89,8 +89,12 @@ struct MigrationLedger {
                     [.int(migration.version), .int(index + 1)])
             }
         } catch {
-            // The connection is the caller's: its settings must not stay changed. Should this fail, it is not used again.
-            do { try await self.connection.execute(script: "RESET lock_timeout") } catch { self.connection.doNotReuse() }
+            // The connection is the caller's: its settings must not stay changed. If they do, it is not used again.
+            do {
+                try await self.connection.execute(script: "RESET lock_timeout")
+            } catch {
+                self.connection.doNotReuse()
+            }
             throw error
         }
         try await self.connection.execute(script: "RESET lock_timeout")

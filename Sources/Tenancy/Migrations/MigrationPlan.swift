@@ -95,7 +95,7 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
                 throw TenancyError(.missing, "\(label) is recorded, but version \(index + 1) is not")
             }
             guard let migration = set.migration(record.version) else {
-                throw TenancyError(.missing, "\(label) was applied, and there is no file for it: an older set of files?")
+                throw TenancyError(.missing, "\(label) was applied, and has no file: is this an older set of files?")
             }
             guard migration.name == record.name else {
                 throw TenancyError(.edited, "\(label) was applied; the file of this number is now \(migration.name)")

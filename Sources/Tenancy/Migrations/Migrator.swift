@@ -143,8 +143,9 @@ public struct Migrator: Sendable {
             guard let migration = self.set.migration(step.version) else { continue }
             let start = ContinuousClock.now
             if let reason = try await self.take(step, of: migration, ledger) {
-                self.logger.notice("migration deferred", metadata: ["version": "\(step.version)", "reason": "\(reason)"])
-                return MigrationResult(outcome: .deferred, from: plan.current, to: position, steps: done, reason: reason)
+                self.logger.notice("migration deferred", metadata: ["reason": "\(reason)"])
+                return MigrationResult(
+                    outcome: .deferred, from: plan.current, to: position, steps: done, reason: reason)
             }
             position = step.direction == .up ? step.version : step.version - 1
             let milliseconds = Int((ContinuousClock.now - start) / .milliseconds(1))

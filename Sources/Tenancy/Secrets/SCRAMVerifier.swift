@@ -4,6 +4,7 @@
 // It is not SASLprep: passwords are ours, and ASCII.
 
 internal import Crypto
+
 #if canImport(FoundationEssentials)
 internal import FoundationEssentials
 #else

@@ -5,12 +5,13 @@
 // Nonces are random, 96 bits: a key may seal 2^32 times (NIST SP 800-38D, 8.3); families are far fewer.
 
 internal import Crypto
+public import JobModel
+
 #if canImport(FoundationEssentials)
 internal import FoundationEssentials
 #else
 internal import Foundation
 #endif
-public import JobModel
 
 /// Seals and opens secrets.
 public struct SecretBox: Sendable, CustomStringConvertible, CustomReflectable {

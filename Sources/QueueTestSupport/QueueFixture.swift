@@ -1,0 +1,116 @@
+// A queue of its own for each test: a database cloned from a migrated template, and a Redis namespace, so that tests run
+// in parallel and see nobody else's jobs.
+
+public import JobModel
+public import JobQueue
+public import Logging
+public import Postgres
+public import Redis
+public import TestSupport
+public import WorkerKit
+public import WorkerRuntime
+
+/// One test's queue.
+public final class QueueFixture: Sendable {
+    public let servers: TestServers
+    public let pool: PostgresPool
+    public let platform: PostgresDatabase
+    public let redis: RedisClient
+    public let client: JobQueueClient
+    public let logger: Logger
+
+    public var ledger: Ledger { self.client.ledger }
+    public var index: DispatchIndex { self.client.index }
+
+    private init(servers: TestServers, platform: PostgresConfiguration, redisURL: String, logger: Logger) throws {
+        let pool = PostgresPool(limits: .init(perDatabase: 12), logger: logger)
+        let redis = RedisClient(configuration: try RedisConfiguration(url: redisURL), logger: logger)
+        self.servers = servers
+        self.pool = pool
+        self.platform = PostgresDatabase(pool: pool, configuration: platform)
+        self.redis = redis
+        self.client = JobQueueClient(
+            ledger: Ledger(database: self.platform),
+            index: DispatchIndex(redis: redis, namespace: "test-\(JobID.mint())"))
+        self.logger = logger
+    }
+
+    /// Lends a queue on the shared servers; its database is dropped afterwards.
+    public static func with<Result: Sendable>(
+        _ body: @Sendable (QueueFixture) async throws -> Result
+    ) async throws -> Result {
+        try await self.with(servers: try await TestServers.shared(), body)
+    }
+
+    /// Lends a queue on given servers.
+    public static func with<Result: Sendable>(
+        servers: TestServers, _ body: @Sendable (QueueFixture) async throws -> Result
+    ) async throws -> Result {
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        let template = try await Template.of(servers, logger: logger)
+        let name = "queue_\(JobID.mint())"
+        var platform = template.configuration
+        platform.database = name
+        try await template.clone(to: name)
+        let fixture = try QueueFixture(servers: servers, platform: platform, redisURL: servers.redisURL, logger: logger)
+        do {
+            let result = try await body(fixture)
+            await fixture.close()
+            try await template.drop(name)
+            return result
+        } catch {
+            await fixture.close()
+            try? await template.drop(name)
+            throw error
+        }
+    }
+
+    private func close() async {
+        await self.redis.close()
+        await self.pool.close()
+    }
+
+    /// Runs a worker in this process while `body` runs, then drains it.
+    public func withWorker<Result: Sendable>(
+        plugins: [any WorkerPlugin], configuration: WorkerConfiguration = .forTests,
+        families: (any FamilyDatabaseProvider)? = nil,
+        _ body: @escaping @Sendable (Worker) async throws -> Result
+    ) async throws -> Result {
+        let worker = try Worker(
+            configuration: configuration, registry: HandlerRegistry(plugins: plugins), families: families,
+            client: self.client, logger: self.logger)
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await worker.run() }
+            do {
+                let result = try await body(worker)
+                worker.quiet()
+                try await group.waitForAll()
+                return result
+            } catch {
+                group.cancelAll()
+                throw error
+            }
+        }
+    }
+
+    /// Waits until the job is in the state.
+    public func wait(for id: JobID, toBe state: JobState, within limit: Duration = .seconds(60)) async throws {
+        try await eventually("job \(id) is \(state)", within: limit) {
+            try await self.ledger.job(id)?.state == state.rawValue
+        }
+    }
+
+    /// One number from the platform database.
+    public func count(_ sql: String, _ values: [PostgresValue] = []) async throws -> Int {
+        try await self.platform.query(sql, values).first?.int(at: 0) ?? 0
+    }
+}
+
+extension WorkerConfiguration {
+    /// A short lease, so that tests of dead workers take seconds.
+    public static var forTests: WorkerConfiguration {
+        WorkerConfiguration(
+            lease: .seconds(3), beat: .milliseconds(300), grace: .seconds(10), cancellationGrace: .seconds(2))
+    }
+}

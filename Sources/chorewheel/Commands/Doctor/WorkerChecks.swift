@@ -1,0 +1,41 @@
+// Worker sessions: somebody works, and whoever claims to live is heard of.
+
+import JobQueue
+
+func checkWorkers(_ context: CommandContext) async throws -> [Finding] {
+    workerFindings(try await context.client.ledger.sessions())
+}
+
+/// Pure.
+func workerFindings(_ sessions: [SessionRecord]) -> [Finding] {
+    let alive = sessions.filter { $0.endReason == nil }
+    guard !alive.isEmpty else {
+        return [.warn("workers", "no worker is alive: jobs wait", remedy: "start one: chorewheel work")]
+    }
+    // The default lease; a worker with a longer one is told from a dead one by its host.
+    let silent = alive.filter { $0.beatAgeMilliseconds > 10_000 }
+    var findings: [Finding] = []
+    if alive.count > silent.count {
+        let running = alive.reduce(0) { $0 + $1.running }
+        findings.append(
+            .ok("workers", "\(alive.count - silent.count) alive, \(running) jobs running"))
+    }
+    for session in silent {
+        findings.append(
+            .warn(
+                "workers",
+                "session \(session.id) (\(session.host), pid \(session.pid)) has been silent for "
+                    + Printable.age(milliseconds: session.beatAgeMilliseconds),
+                remedy: alive.count > silent.count
+                    ? "another worker takes its jobs within 15 s; if this stays, look at the workers' logs"
+                    : "nobody is alive to take its jobs: chorewheel work"))
+    }
+    let versions = Set(alive.map(\.version)).sorted()
+    if versions.count > 1 {
+        findings.append(
+            .warn(
+                "workers", "several versions are at work: \(versions.joined(separator: ", "))",
+                remedy: "finish the deployment"))
+    }
+    return findings
+}

@@ -1,0 +1,9 @@
+// `chorewheel queues`: the group of commands about queues.
+
+import ArgumentParser
+
+struct QueuesCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "queues", abstract: "List, pause and resume queues.",
+        subcommands: [QueuesListCommand.self, QueuesPauseCommand.self, QueuesResumeCommand.self])
+}

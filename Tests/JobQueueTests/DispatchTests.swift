@@ -1,0 +1,231 @@
+// Redis' side of the queue, and the way between it and the ledger.
+
+import JobModel
+import JobQueue
+import Postgres
+import QueueTestSupport
+import Redis
+import TestSupport
+import Testing
+
+@Suite("Dispatch")
+struct DispatchTests {
+    static func waiting(_ count: Int, family: FamilyID? = nil, from seq: Int64 = 1) -> [WaitingJob] {
+        (0..<count).map { offset in
+            WaitingJob(
+                id: JobID.mint(), queue: .default, family: family, priority: .normal, seq: seq + Int64(offset))
+        }
+    }
+
+    @Test("pushing a hint twice changes nothing, and hints come in the ledger's order")
+    func pushIsIdempotent() async throws {
+        try await QueueFixture.with { queue in
+            let jobs = Self.waiting(5)
+            #expect(try await queue.index.push(Array(jobs.reversed()), to: .default) == 5)
+            #expect(try await queue.index.push(jobs, to: .default) == 0)
+            let claim = try await queue.index.claim(upTo: 10, from: .default, session: .mint(), settled: [])
+            #expect(claim.durable == jobs.map(\.id))
+            #expect(claim.state == .empty)
+        }
+    }
+
+    @Test("families take turns, whatever the length of their lanes")
+    func familiesTakeTurns() async throws {
+        try await QueueFixture.with { queue in
+            let noisy = FamilyID.mint()
+            let loud = Self.waiting(1000, family: noisy)
+            try await queue.index.push(loud, to: .default)
+            let quiet = (0..<20).map { Self.waiting(1, family: .mint(), from: Int64(2000 + $0))[0] }
+            try await queue.index.push(quiet, to: .default)
+            let claim = try await queue.index.claim(upTo: 40, from: .default, session: .mint(), settled: [])
+            #expect(Set(quiet.map(\.id)).isSubset(of: claim.durable))
+            #expect(claim.state == .more)
+            #expect(try await queue.index.audit(.default).faults == [])
+        }
+    }
+
+    @Test("a higher priority goes first")
+    func priorities() async throws {
+        try await QueueFixture.with { queue in
+            let low = WaitingJob(id: .mint(), queue: .default, family: nil, priority: .low, seq: 1)
+            let normal = WaitingJob(id: .mint(), queue: .default, family: nil, priority: .normal, seq: 2)
+            let high = WaitingJob(id: .mint(), queue: .default, family: nil, priority: .high, seq: 3)
+            try await queue.index.push([low, normal, high], to: .default)
+            let claim = try await queue.index.claim(upTo: 3, from: .default, session: .mint(), settled: [])
+            #expect(claim.durable == [high.id, normal.id, low.id])
+        }
+    }
+
+    @Test("what a dead session claimed goes back, and the session can claim nothing more")
+    func reap() async throws {
+        try await QueueFixture.with { queue in
+            let jobs = Self.waiting(7)
+            try await queue.index.push(jobs, to: .default)
+            let dead = SessionID.mint()
+            _ = try await queue.index.claim(upTo: 4, from: .default, session: dead, settled: [])
+            let counts = try await queue.index.reap(dead, from: .default, crashed: true)
+            #expect(counts.returned == 4)
+            let gone = try await queue.index.claim(upTo: 4, from: .default, session: dead, settled: [])
+            #expect(gone.state == .gone)
+            let claim = try await queue.index.claim(upTo: 10, from: .default, session: .mint(), settled: [])
+            #expect(claim.durable == jobs.map(\.id))
+            #expect(try await queue.index.audit(.default).faults == [])
+        }
+    }
+
+    @Test("settled ids leave the running set with the next claim")
+    func acknowledge() async throws {
+        try await QueueFixture.with { queue in
+            let jobs = Self.waiting(3)
+            let session = SessionID.mint()
+            try await queue.index.push(jobs, to: .default)
+            _ = try await queue.index.claim(upTo: 3, from: .default, session: session, settled: [])
+            _ = try await queue.index.claim(upTo: 1, from: .default, session: session, settled: jobs.map(\.id))
+            #expect(try await queue.index.reap(session, from: .default, crashed: true).returned == 0)
+        }
+    }
+
+    @Test("a paused queue gives nothing, and wakes when it is resumed")
+    func pause() async throws {
+        try await QueueFixture.with { queue in
+            try await queue.client.pause(.default)
+            try await queue.index.push(Self.waiting(1), to: .default)
+            let session = SessionID.mint()
+            let held = try await queue.index.claim(upTo: 1, from: .default, session: session, settled: [])
+            #expect(held.state == .paused)
+            #expect(held.durable.isEmpty)
+            try await queue.client.resume(.default)
+            let waiting = queue.redis.makeDedicatedClient()
+            let woken = try await queue.index.waitForWork(in: [.default], atMost: .seconds(20), on: waiting)
+            #expect(woken == .default)
+            await waiting.close()
+            #expect(
+                try await queue.index.claim(upTo: 1, from: .default, session: session, settled: []).durable.count == 1)
+        }
+    }
+
+    @Test("the dispatcher puts due jobs in, leaves later ones, and takes their tickets away")
+    func dispatcher() async throws {
+        try await QueueFixture.with { queue in
+            let now = try await queue.client.enqueue(Ping(text: "now")).id
+            _ = try await queue.client.enqueue(Ping(text: "later"), options: .init(delay: .seconds(3600)))
+            let dispatcher = Dispatcher(ledger: queue.ledger, index: queue.index, logger: queue.logger)
+            #expect(try await dispatcher.dispatchDue() == 1)
+            #expect(try await dispatcher.dispatchDue() == 0)
+            let claim = try await queue.index.claim(upTo: 9, from: .default, session: .mint(), settled: [])
+            #expect(claim.durable == [now])
+            #expect(try await queue.count("SELECT count(*) FROM job_dispatches") == 1)
+            let wait = try #require(try await queue.ledger.nextDue())
+            #expect(wait > .seconds(3500))
+        }
+    }
+
+    @Test("the reconciler puts back what Redis lost, and is a no-op when healthy")
+    func reconciler() async throws {
+        try await QueueFixture.with { queue in
+            for number in 0..<30 { try await queue.client.enqueue(Ping(text: "\(number)")) }
+            let dispatcher = Dispatcher(ledger: queue.ledger, index: queue.index, logger: queue.logger)
+            try await dispatcher.dispatchDue()
+            let reconciler = Reconciler(ledger: queue.ledger, index: queue.index, logger: queue.logger)
+            let healthy = try await reconciler.reconcile()
+            #expect(healthy == Reconciler.Report(available: 30, pushed: 0, repaired: 0))
+            // What a crash between claim and begin leaves, with the session's memory gone too.
+            _ = try await queue.index.claim(upTo: 12, from: .default, session: .mint(), settled: [])
+            #expect(try await reconciler.reconcile().pushed == 12)
+            #expect(try await queue.index.audit(.default).durableWaiting == 30)
+        }
+    }
+
+    @Test("the reconciler's watermark passes settled jobs and comes back for one that is retried by hand")
+    func watermark() async throws {
+        try await QueueFixture.with { queue in
+            let session = try await queue.session()
+            let id = try await queue.client.enqueue(Ping(text: "a")).id
+            _ = try await queue.ledger.begin([id], session: session, number: 1)
+            _ = try await queue.ledger.settle(
+                [SettledAttempt(id: id, epoch: 1, settlement: .dead(spent: true, .discarded))], session: session)
+            let seq = try #require(try await queue.ledger.job(id)?.seq)
+            try await eventually("the watermark passes the dead job") {
+                try await queue.ledger.advanceWatermark()
+                return try await queue.count("SELECT settled_seq FROM reconciliation") >= seq
+            }
+            try await queue.ledger.retry(id)
+            #expect(try await queue.ledger.availableJobs(after: nil, limit: 10).map(\.id) == [id])
+        }
+    }
+
+    @Test("a job that waits without a ticket is found and mended")
+    func repair() async throws {
+        try await QueueFixture.with { queue in
+            let id = try await queue.client.enqueue(Ping(text: "a"), options: .init(delay: .seconds(60))).id
+            try await queue.platform.query("DELETE FROM job_dispatches")
+            #expect(try await queue.ledger.repair() == 1)
+            #expect(try await queue.ledger.repair() == 0)
+            #expect(
+                try await queue.count("SELECT count(*) FROM job_dispatches WHERE job_id = $1::uuid", [.text(id.description)])
+                    == 1)
+        }
+    }
+
+    @Test("one of two sessions is the caretaker, and the other when it ends")
+    func caretaker() async throws {
+        try await QueueFixture.with { queue in
+            let (first, second) = (SessionID.mint(), SessionID.mint())
+            func beat(_ session: SessionID, registering: Bool = false) async throws -> Heartbeat {
+                try await queue.index.beat(
+                    session, lease: .seconds(60), caretakerLease: .seconds(60), registering: registering)
+            }
+            #expect(try await beat(first, registering: true).isCaretaker)
+            #expect(try await !beat(second, registering: true).isCaretaker)
+            try await queue.index.end(first)
+            #expect(try await beat(second).isCaretaker)
+            #expect(try await !beat(first).isKnown)
+        }
+    }
+
+    @Test("fast jobs: keys, delays, fences and the dead")
+    func fastJobs() async throws {
+        try await QueueFixture.with { queue in
+            let keyed = EnqueueOptions(idempotencyKey: "k", priority: .high)
+            let first = try await queue.client.enqueue(FastPing(text: "a"), options: keyed)
+            let again = try await queue.client.enqueue(FastPing(text: "a"), options: keyed)
+            #expect(again == EnqueuedJob(id: first.id, replayed: true))
+            let conflict = await #expect(throws: JobQueueError.self) {
+                try await queue.client.enqueue(FastPing(text: "b"), options: keyed)
+            }
+            #expect(conflict?.code == .conflict)
+            _ = try await queue.client.enqueue(FastPing(text: "later"), options: .init(delay: .milliseconds(300)))
+
+            let session = SessionID.mint()
+            let claim = try await queue.index.claim(upTo: 9, from: .default, session: session, settled: [])
+            let entry = try #require(claim.fast.first)
+            #expect(claim.fast.map(\.id) == [first.id])
+            #expect(claim.nextDue != nil)
+
+            #expect(try await queue.index.reap(session, from: .default, crashed: true).returned == 1)
+            let fenced = try await queue.index.settle([.acknowledged(entry.id)], of: .default, session: session)
+            #expect(fenced == [entry.id])
+
+            let other = SessionID.mint()
+            var held: [FastEntry] = []
+            try await eventually("both are claimed, the delayed one in its time") {
+                held += try await queue.index.claim(upTo: 9, from: .default, session: other, settled: []).fast
+                return held.count == 2
+            }
+            #expect(held.first { $0.id == first.id }?.crashes == 1)
+            #expect(
+                try await queue.index.settle(
+                    [.dead(held[0]), .acknowledged(held[1].id)], of: .default, session: other) == [])
+            let audit = try await queue.index.audit(.default)
+            #expect(audit.fastDead == 1)
+            #expect(audit.fastWaiting == 0)
+            #expect(audit.faults == [])
+        }
+    }
+}
+
+struct FastPing: PlatformJob {
+    static let kind: JobKind = "test.fast_ping"
+    static let durability: Durability = .fast
+    var text: String
+}

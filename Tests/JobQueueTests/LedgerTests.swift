@@ -1,0 +1,271 @@
+// The ledger on a real PostgreSQL: enqueue, begin, settle, fences, tickets, sessions.
+
+import JobModel
+import JobQueue
+import Postgres
+import QueueTestSupport
+import TestSupport
+import Testing
+
+struct Ping: PlatformJob {
+    static let kind: JobKind = "test.ping"
+    var text: String
+}
+
+struct FamilyPing: FamilyJob {
+    static let kind: JobKind = "test.family_ping"
+    var text: String
+}
+
+extension QueueFixture {
+    /// Registers a session and returns its id.
+    func session() async throws -> SessionID {
+        let id = SessionID.mint()
+        _ = try await self.ledger.register(
+            SessionRegistration(
+                id: id, host: "here", pid: 1, version: "test", queues: [.default], kinds: [Ping.kind], concurrency: 1))
+        return id
+    }
+
+    func life(_ id: JobID) async throws -> JobLife {
+        let record = try #require(try await self.ledger.job(id))
+        return JobLife(
+            state: try #require(JobState(rawValue: record.state)), attempt: record.attempt, failures: record.failures,
+            crashes: record.crashes, epoch: Int64(record.epoch))
+    }
+}
+
+@Suite("The ledger")
+struct LedgerTests {
+    @Test("a job enqueued in a transaction that rolls back never was")
+    func enqueueJoinsTheTransaction() async throws {
+        struct Undo: Error {}
+        try await QueueFixture.with { queue in
+            let id = JobID.mint()
+            await #expect(throws: Undo.self) {
+                try await queue.platform.transaction { connection in
+                    try await queue.client.enqueue(Ping(text: "a"), options: .init(id: id), on: connection)
+                    throw Undo()
+                }
+            }
+            let job = try await queue.ledger.job(id)
+            #expect(job == nil)
+            #expect(try await queue.count("SELECT count(*) FROM job_dispatches") == 0)
+        }
+    }
+
+    @Test("one key and one payload is one job, another payload is a conflict, another scope another job")
+    func idempotencyKeys() async throws {
+        try await QueueFixture.with { queue in
+            let options = EnqueueOptions(idempotencyKey: "k1")
+            let first = try await queue.client.enqueue(Ping(text: "a"), options: options)
+            let again = try await queue.client.enqueue(Ping(text: "a"), options: options)
+            #expect(again == EnqueuedJob(id: first.id, replayed: true))
+            let error = await #expect(throws: JobQueueError.self) {
+                try await queue.client.enqueue(Ping(text: "b"), options: options)
+            }
+            #expect(error?.code == .conflict)
+            #expect(error?.field == "idempotency_key")
+            #expect(error?.existing == first.id)
+            let family = try await queue.client.enqueue(
+                FamilyPing(text: "a"), for: FamilyID.mint(), options: options)
+            #expect(!family.replayed)
+        }
+    }
+
+    @Test("64 callers with one key make one job")
+    func idempotencyUnderConcurrency() async throws {
+        try await QueueFixture.with { queue in
+            let ids = try await withThrowingTaskGroup(of: EnqueuedJob.self) { group in
+                for _ in 0..<64 {
+                    group.addTask {
+                        try await queue.client.enqueue(Ping(text: "same"), options: .init(idempotencyKey: "one"))
+                    }
+                }
+                return try await group.reduce(into: [EnqueuedJob]()) { $0.append($1) }
+            }
+            #expect(Set(ids.map(\.id)).count == 1)
+            #expect(ids.count { !$0.replayed } == 1)
+            #expect(try await queue.count("SELECT count(*) FROM jobs") == 1)
+        }
+    }
+
+    @Test("the SQL function names the field that breaks a rule", arguments: [
+        ("SELECT enqueue('Bad Kind')", "kind"), ("SELECT enqueue('a', priority => 7)", "priority"),
+        ("SELECT enqueue('a', queue => 'B')", "queue"), ("SELECT enqueue('a', idempotency_key => '')", "idempotency_key"),
+        ("SELECT enqueue('a', max_attempts => 0)", "max_attempts"),
+        ("SELECT enqueue('a', to_jsonb(repeat('x', 262144)))", "payload"),
+    ])
+    func rulesOfEnqueue(sql: String, field: String) async throws {
+        try await QueueFixture.with { queue in
+            let error = await #expect(throws: PostgresError.self) { try await queue.platform.query(sql) }
+            #expect(error?.sqlState == "CW002")
+            #expect(error?.hint == field)
+            let jobs = try await queue.count("SELECT count(*) FROM jobs")
+            #expect(jobs == 0)
+        }
+    }
+
+    @Test("a payload of exactly 256 KiB passes, one byte more is refused")
+    func payloadLimit() async throws {
+        try await QueueFixture.with { queue in
+            let fits = try await queue.client.enqueue(Ping(text: String(repeating: "x", count: 262_144 - 12)))
+            #expect(!fits.replayed)
+            let error = await #expect(throws: JobQueueError.self) {
+                try await queue.client.enqueue(Ping(text: String(repeating: "x", count: 262_144 - 10)))
+            }
+            #expect(error?.field == "payload")
+        }
+    }
+
+    @Test("a batch with one bad job names it and enqueues none")
+    func batchIsAllOrNone() async throws {
+        try await QueueFixture.with { queue in
+            let key = EnqueueOptions(idempotencyKey: "taken")
+            try await queue.client.enqueue(Ping(text: "first"), options: key)
+            let good = try JobRequest(Ping(text: "good"))
+            let bad = try JobRequest(Ping(text: "other"), options: key)
+            let error = await #expect(throws: JobQueueError.self) {
+                try await queue.ledger.enqueue([good, good, bad])
+            }
+            #expect(error?.field?.hasPrefix("jobs[2]") == true)
+            #expect(try await queue.count("SELECT count(*) FROM jobs") == 1)
+        }
+    }
+
+    @Test("an old epoch settles nothing")
+    func settleIsFenced() async throws {
+        try await QueueFixture.with { queue in
+            let id = try await queue.client.enqueue(Ping(text: "a")).id
+            let first = try await queue.session()
+            let begun = try await queue.ledger.begin([id], session: first, number: 1)
+            #expect(begun.map(\.epoch) == [1])
+            #expect(try await queue.ledger.reap(first, because: .expired).map(\.id) == [id])
+            let second = try await queue.session()
+            #expect(try await queue.ledger.begin([id], session: second, number: 1).map(\.epoch) == [2])
+            let stale = SettledAttempt(id: id, epoch: 1, settlement: .succeeded)
+            #expect(try await queue.ledger.settle([stale], session: first).isEmpty)
+            let life = try await queue.life(id)
+            #expect(life == JobLife(state: .running, attempt: 1, failures: 0, crashes: 1, epoch: 2))
+        }
+    }
+
+    @Test("a session that was ended begins nothing")
+    func endedSessionBeginsNothing() async throws {
+        try await QueueFixture.with { queue in
+            let id = try await queue.client.enqueue(Ping(text: "a")).id
+            let session = try await queue.session()
+            _ = try await queue.ledger.reap(session, because: .expired)
+            #expect(try await queue.ledger.begin([id], session: session, number: 1).isEmpty)
+            #expect(try await queue.ledger.beat(session) == nil)
+            #expect(try await queue.life(id).state == .available)
+        }
+    }
+
+    @Test("a begin whose reply was lost, called again, returns what it began")
+    func beginIsRepeatable() async throws {
+        try await QueueFixture.with { queue in
+            let id = try await queue.client.enqueue(Ping(text: "a")).id
+            let session = try await queue.session()
+            let first = try await queue.ledger.begin([id], session: session, number: 1)
+            let again = try await queue.ledger.begin([id], session: session, number: 1)
+            #expect(again == first)
+            #expect(try await queue.life(id).epoch == 1)
+        }
+    }
+
+    @Test("every settlement makes of a row what the model makes of a life")
+    func settlementsFollowTheModel() async throws {
+        let settlements: [Settlement] = [
+            .succeeded, .retry(after: .seconds(60)), .snooze(for: .seconds(60)),
+            .park(.familyNotReady, probeAfter: .seconds(60)), .dead(spent: true, .attemptsExhausted),
+            .dead(spent: false, .undecodable), .cancelled, .giveBack,
+        ]
+        try await QueueFixture.with { queue in
+            let session = try await queue.session()
+            for (number, settlement) in settlements.enumerated() {
+                let id = try await queue.client.enqueue(Ping(text: "\(number)")).id
+                _ = try await queue.ledger.begin([id], session: session, number: Int64(number))
+                let before = try await queue.life(id)
+                let settled = try await queue.ledger.settle(
+                    [SettledAttempt(id: id, epoch: before.epoch, settlement: settlement)], session: session)
+                #expect(settled == [id])
+                let after = try await queue.life(id)
+                #expect(after == (try before.after(.settle(epoch: before.epoch, settlement))), "\(settlement)")
+                let tickets = try await queue.count(
+                    "SELECT count(*) FROM job_dispatches WHERE job_id = $1::uuid AND ticket > "
+                        + "(SELECT min(ticket) FROM job_dispatches WHERE job_id = $1::uuid)", [.text(id.description)])
+                let waits = !after.state.isTerminal
+                #expect(tickets == (waits ? 1 : 0), "\(settlement)")
+            }
+        }
+    }
+
+    @Test("a reaped session's jobs come back as crashed, and the one crash too many is death")
+    func reapFollowsTheModel() async throws {
+        try await QueueFixture.with { queue in
+            let id = try await queue.client.enqueue(Ping(text: "a")).id
+            for round in 1...JobLimits.crashesMax + 1 {
+                let session = try await queue.session()
+                _ = try await queue.ledger.begin([id], session: session, number: 1)
+                let before = try await queue.life(id)
+                let reaped = try await queue.ledger.reap(session, because: .died)
+                #expect(reaped.map(\.id) == [id])
+                #expect(reaped.first?.isPoison == (round > JobLimits.crashesMax))
+                #expect(try await queue.life(id) == (try before.after(.crash(epoch: before.epoch))))
+            }
+            let record = try #require(try await queue.ledger.job(id))
+            #expect(record.state == "dead")
+            #expect(record.reason == DeathReason.poison.rawValue)
+            #expect(record.attempts?.count { $0.outcome == "crashed" } == JobLimits.crashesMax + 1)
+        }
+    }
+
+    @Test("a dead job can be retried by hand, with a fresh budget; a running one cannot")
+    func retryByHand() async throws {
+        try await QueueFixture.with { queue in
+            let id = try await queue.client.enqueue(Ping(text: "a")).id
+            let session = try await queue.session()
+            _ = try await queue.ledger.begin([id], session: session, number: 1)
+            let refusal = await #expect(throws: JobQueueError.self) { try await queue.ledger.retry(id) }
+            #expect(refusal?.code == .notPossible)
+            _ = try await queue.ledger.settle(
+                [SettledAttempt(id: id, epoch: 1, settlement: .dead(spent: true, .discarded))], session: session)
+            try await queue.ledger.retry(id)
+            #expect(
+                try await queue.life(id) == JobLife(state: .available, attempt: 1, failures: 0, crashes: 0, epoch: 1))
+            let missing = await #expect(throws: JobQueueError.self) { try await queue.ledger.retry(JobID.mint()) }
+            #expect(missing?.code == .notFound)
+        }
+    }
+
+    @Test("states of the CHECK constraint are the states of the model")
+    func statesOfTheSchema() async throws {
+        try await QueueFixture.with { queue in
+            let rows = try await queue.platform.query(
+                "SELECT pg_get_constraintdef(oid) FROM pg_constraint "
+                    + "WHERE conrelid = 'jobs'::regclass AND pg_get_constraintdef(oid) LIKE '%ARRAY%scheduled%'")
+            let definition = try #require(try rows.first?.string(at: 0))
+            let words = Set(definition.split(separator: "'").map(String.init).filter { JobState(rawValue: $0) != nil })
+            #expect(words == Set(JobState.allCases.map(\.rawValue)))
+        }
+    }
+
+    @Test("beginning and settling a job is two HOT updates")
+    func updatesAreHOT() async throws {
+        try await QueueFixture.with { queue in
+            let session = try await queue.session()
+            var ids: [JobID] = []
+            for number in 0..<8 { ids.append(try await queue.client.enqueue(Ping(text: "\(number)")).id) }
+            let begun = try await queue.ledger.begin(ids, session: session, number: 1)
+            _ = try await queue.ledger.settle(
+                begun.map { SettledAttempt(id: $0.id, epoch: $0.epoch, settlement: .succeeded) }, session: session)
+            try await eventually("the statistics arrive") {
+                try await queue.count("SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'jobs'") >= 16
+            }
+            let hot = try await queue.count("SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'jobs'")
+            // Eight small rows: all their versions find room on one page, also when other tests hold the pruning up.
+            #expect(hot == 16)
+        }
+    }
+}
