@@ -15,16 +15,16 @@ let strict: [SwiftSetting] = [
 let workers = ["ComputeStats", "Diagnostics", "MigrateSchema", "ProvisionFamily", "StripeWebhook"]
 
 // Products of other packages.
-let atomics: Target.Dependency = .product(name: "Atomics", package: "swift-atomics")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
+let hummingbirdTesting: Target.Dependency = .product(name: "HummingbirdTesting", package: "hummingbird")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
 let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
-let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
@@ -65,10 +65,8 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-atomics", from: "1.3.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
-        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
@@ -115,7 +113,7 @@ let package = Package(
             "ControlPlane",
             [
                 "JobModel", "JobQueue", "Postgres", "Redis", "Stripe", "Telemetry", "Tenancy", "WorkerKit", hummingbird,
-                logging, metrics, nioCore, crypto,
+                hummingbirdCore, logging, metrics, nioCore, crypto,
             ],
             plugins: ["EmbedText"]),
         module("LocalServers", ["Processes", logging]),
@@ -155,6 +153,20 @@ let package = Package(
             ]),
         tests("PostgresTests", ["Postgres", "TestSupport", logging]),
         tests("RedisTests", ["Redis", "LocalServers", "Processes", "TestSupport", logging, nioCore, nioEmbedded]),
+        tests("TelemetryTests", ["Telemetry", coreMetrics, logging]),
+        tests(
+            "ControlPlaneTests",
+            [
+                "ControlPlane", "JobModel", "JobQueue", "Postgres", "Redis", "Stripe", "Telemetry", "Tenancy",
+                "TestSupport", hummingbird, hummingbirdTesting, logging,
+            ]),
+        tests("TidyTests", ["JobModel"]),
+        tests(
+            "TenancyTests",
+            [
+                "Tenancy", "ProvisionFamilyWorker", "MigrateSchemaWorker", "ComputeStatsWorker", "JobModel", "JobQueue",
+                "WorkerKit", "Postgres", "TestSupport", logging,
+            ]),
         tests(
             "StripeTests",
             [

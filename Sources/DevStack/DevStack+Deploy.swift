@@ -7,10 +7,11 @@ internal import Synchronization
 extension DevStack {
     /// Starts new workers, which read the migrations and the executable anew, then lets the old ones drain (SIGTERM).
     ///
-    /// Returns when the old ones are gone; all the while somebody works. Not to be called twice at once, or beside `stop`.
+    /// Returns when the old ones are gone; all the while somebody works. Not for two callers at once, or beside `stop`.
     /// - Throws: `ProcessError`: the new ones could not be started, or ended at once; the old ones are kept.
     public func deployWorkers() async throws {
-        let successor = try StackProgram(configuration: self.configuration, environment: self.environment).startWorkers()
+        let program = StackProgram(configuration: self.configuration, environment: self.environment)
+        let successor = try program.startWorkers()
         _ = try await successor.processID()
         if let status = successor.exitStatus { throw ProcessError(.startFailed, "the new workers ended: \(status)") }
         let predecessor = self.workers.withLock { current in
@@ -20,8 +21,8 @@ extension DevStack {
         await predecessor.stop(signal: .terminate, grace: StackProgram.workersGrace)
     }
 
-    /// The process ids of the stack's own children, by name: API, the workers' supervisor, both servers, and the leashes
-    /// that are ours to know. The supervisor's children are in `worker_sessions`.
+    /// The process ids of the stack's own children, by name: API, the workers' supervisor, both servers, and the
+    /// leashes that are ours to know. The supervisor's children are in `worker_sessions`.
     ///
     /// - Throws: `ProcessError(.wrongState)` when a part does not run.
     public func processIDs() async throws -> [(name: String, id: Int32)] {

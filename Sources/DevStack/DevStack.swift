@@ -91,7 +91,8 @@ public final class DevStack: Sendable {
             let platform = postgres.url(database: Self.platformDatabase)
         else { throw ProcessError(.startFailed, "a private server stopped right after its start") }
 
-        try await Self.migratePlatform(maintenance, platform, configuration, secrets, logger: logger)
+        try await Self.migratePlatform(maintenance, platform, configuration, logger: logger)
+        try await Self.bootstrapServers(platform, configuration, secrets, logger: logger)
 
         let port = try LoopbackPort.choose(rememberedIn: "\(configuration.directory)/api.port")
         var environment = secrets.environment
@@ -148,8 +149,7 @@ public final class DevStack: Sendable {
     static let platformDatabase = "chorewheel"
 
     private static func migratePlatform(
-        _ maintenance: String, _ platform: String, _ configuration: Configuration, _ secrets: DevSecrets,
-        logger: Logger
+        _ maintenance: String, _ platform: String, _ configuration: Configuration, logger: Logger
     ) async throws {
         let server = try await PostgresConnection.connect(PostgresConfiguration(url: maintenance), logger: logger)
         let known = try await server.query(
@@ -165,7 +165,12 @@ public final class DevStack: Sendable {
             await connection.close()
             throw error
         }
-        // The platform's own server is the first that families are placed on.
+    }
+
+    /// The platform's own server is the first that families are placed on.
+    private static func bootstrapServers(
+        _ platform: String, _ configuration: Configuration, _ secrets: DevSecrets, logger: Logger
+    ) async throws {
         let pool = PostgresPool(logger: logger)
         let database = PostgresDatabase(pool: pool, configuration: try PostgresConfiguration(url: platform))
         do {

@@ -8,6 +8,14 @@ package import Glibc
 #endif
 
 package enum FileSystem {
+    /// The path from the root; as it is when the working directory is gone.
+    package static func absolutePath(_ path: String) -> String {
+        if path.hasPrefix("/") { return path }
+        guard let directory = getcwd(nil, 0) else { return path }
+        defer { free(directory) }
+        return "\(String(cString: directory))/\(path)"
+    }
+
     /// Makes `path` and what is missing above it. An existing directory keeps its permissions.
     package static func makeDirectory(_ path: String, mode: mode_t) throws(ProcessError) {
         if self.isDirectory(path) { return }

@@ -16,7 +16,7 @@ public enum WorkerCatalog {
     /// - Parameter diagnostics: Turns the `diagnostic.*` kinds on, which can crash a worker on request.
     public static func plugins(tenancy: Tenancy, diagnostics: Bool) -> [any WorkerPlugin] {
         let family: [any WorkerPlugin] = [
-            ComputeStatsPlugin(tenancy: tenancy),
+            ComputeStatsPlugin(),
             MigrateSchemaPlugin(tenancy: tenancy),
             ProvisionFamilyPlugin(tenancy: tenancy),
             StripeWebhookPlugin(),

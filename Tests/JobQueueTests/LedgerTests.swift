@@ -94,7 +94,7 @@ struct LedgerTests {
         ("SELECT enqueue('Bad Kind')", "kind"), ("SELECT enqueue('a', priority => 7)", "priority"),
         ("SELECT enqueue('a', queue => 'B')", "queue"), ("SELECT enqueue('a', idempotency_key => '')", "idempotency_key"),
         ("SELECT enqueue('a', max_attempts => 0)", "max_attempts"),
-        ("SELECT enqueue('a', to_jsonb(repeat('x', 262144)))", "payload"),
+        ("SELECT enqueue('a', to_jsonb(repeat('x', 524288)))", "payload"),
     ])
     func rulesOfEnqueue(sql: String, field: String) async throws {
         try await QueueFixture.with { queue in

@@ -176,7 +176,7 @@ import WorkerKit
         }
     }
 
-    @Test func `a private server that came back on another port is followed, and there is one row of it`() async throws {
+    @Test func `a private server back on another port is followed, and stays one row`() async throws {
         try await TestPlatform.with { platform in
             let family = try await platform.signUp().family
             _ = try await platform.tenancy.place(family, logger: quietLogger)

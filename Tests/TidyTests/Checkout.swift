@@ -13,7 +13,16 @@ struct SourceFile: Hashable, Sendable {
     /// From the root of the checkout, with slashes.
     let path: String
     let text: String
+    /// Of Swift source: what is neither comment nor string.
+    let code: String
 
+    init(path: String, text: String) {
+        self.path = path
+        self.text = text
+        self.code = path.hasSuffix(".swift") ? SwiftMask.code(of: text) : ""
+    }
+
+    var codeLines: [Substring] { self.code.split(separator: "\n", omittingEmptySubsequences: false) }
     var lines: [Substring] { self.text.split(separator: "\n", omittingEmptySubsequences: false) }
     var name: Substring { self.path.split(separator: "/").last ?? "" }
     /// What follows the last dot of the name; empty when there is none.

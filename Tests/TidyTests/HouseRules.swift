@@ -89,7 +89,7 @@ enum HouseRules {
         let targets = Set(manifest.targets.compactMap { $0.folder.split(separator: "/").last }).intersection(folders)
         let catalog = files.filter { $0.path.hasPrefix("Sources/WorkerCatalog/") }
         let linked = Set(catalog.flatMap(Self.imports).map(\.module).filter { $0.hasSuffix("Worker") }.map { $0.dropLast(6) })
-        let code = catalog.map { SwiftMask.code(of: $0.text) }.joined()
+        let code = catalog.map(\.code).joined()
         var findings: [Finding] = []
         for name in folders.union(listed).union(linked).sorted() {
             if !folders.contains(name) { findings.append(Finding("workers/\(name)", "is named elsewhere and not there")) }
@@ -104,7 +104,7 @@ enum HouseRules {
 
     /// Which modules a file imports, and on which line.
     static func imports(of file: SourceFile) -> [(line: Int, module: String)] {
-        SwiftMask.code(of: file.text).split(separator: "\n", omittingEmptySubsequences: false).enumerated().compactMap {
+        file.codeLines.enumerated().compactMap {
             index, line in
             let words = line.split(separator: " ")
             guard let at = words.firstIndex(of: "import"), at + 1 < words.count,

@@ -20,8 +20,9 @@ struct PackageManifest: Sendable {
         let text = SwiftMask.withoutComments(file.text)
         self.workers = Self.strings(in: Self.brackets(of: text, after: "let workers = ") ?? "")
         let workers = self.workers
+        let helper = Self.tail(of: text, after: "func worker(")
         let shared = Set(
-            Self.strings(in: Self.brackets(of: Self.tail(of: text, after: "func worker("), after: "dependencies: ") ?? ""))
+            Self.strings(in: Self.brackets(of: Self.tail(of: helper, after: "-> Target {"), after: "dependencies: ") ?? ""))
         let calls = Self.calls(in: Self.tail(of: Self.tail(of: text, after: "let package = "), after: "targets: ["))
         let names = Set(calls.compactMap { Self.strings(in: $0.arguments).first })
         self.targets = calls.compactMap { call in

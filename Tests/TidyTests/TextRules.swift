@@ -68,7 +68,7 @@ enum TextRules {
 
     static func bannedCalls(_ file: SourceFile) -> [Finding] {
         let bans = self.bans.filter { !$0.isAllowed(file) }
-        return SwiftMask.code(of: file.text).split(separator: "\n", omittingEmptySubsequences: false).enumerated().flatMap {
+        return file.codeLines.enumerated().flatMap {
             index, line in
             bans.filter { self.containsWord($0.call, in: line) }.map {
                 Finding(file.path, line: index + 1, "\($0.call)…: \($0.why)")
@@ -78,7 +78,7 @@ enum TextRules {
 
     /// `!` after a value or a type: a crash that nobody decided on.
     static func forcedUnwraps(_ file: SourceFile) -> [Finding] {
-        SwiftMask.code(of: file.text).split(separator: "\n", omittingEmptySubsequences: false).enumerated().filter {
+        file.codeLines.enumerated().filter {
             let bytes = Array($0.element.utf8)
             return bytes.indices.dropFirst().contains { at in
                 bytes[at] == UInt8(ascii: "!") && self.endsValue(bytes[at - 1])
@@ -92,7 +92,7 @@ enum TextRules {
     static func wholeFoundation(_ file: SourceFile) -> [Finding] {
         let buildTools = ["Sources/embed-text/", "Sources/EmbedText/"]
         guard !buildTools.contains(where: { file.path.hasPrefix($0) }) else { return [] }
-        let lines = SwiftMask.code(of: file.text).split(separator: "\n", omittingEmptySubsequences: false)
+        let lines = file.codeLines
         var isFallback = false
         var findings: [Finding] = []
         for (index, line) in lines.enumerated() {
@@ -108,7 +108,9 @@ enum TextRules {
 
     /// Whether `word` is in `line` and does not begin inside a longer name, nor as another's member.
     private static func containsWord(_ word: String, in line: Substring) -> Bool {
-        line.ranges(of: word).contains { range in
+        // Most lines have not even the bytes; comparing characters is the dear part.
+        guard line.utf8.count >= word.utf8.count, line.utf8.contains(word.utf8.first ?? 0) else { return false }
+        return line.ranges(of: word).contains { range in
             guard range.lowerBound > line.startIndex else { return true }
             let before = line[line.index(before: range.lowerBound)]
             return !before.isLetter && !before.isNumber && before != "_" && before != "."

@@ -38,7 +38,8 @@ struct DemoBilling: Sendable {
                 case 2: .ends
                 default: .pays
                 }
-            return DemoBilling(family: family, number: index, course: course, start: now - (course == .pays ? 1 : 40) * Self.day)
+            let age: Int64 = course == .pays ? 1 : 40
+            return DemoBilling(family: family, number: index, course: course, start: now - age * Self.day)
         }
     }
 

@@ -58,11 +58,11 @@ extension DemoChecks {
 
     /// How the server refuses a connection; nil: it does not.
     private func refusal(of configuration: PostgresConfiguration) async throws -> SQLState? {
-        do {
+        do throws(PostgresError) {
             let connection = try await PostgresConnection.connect(configuration, logger: self.stage.logger)
             await connection.close()
             return nil
-        } catch let error as PostgresError {
+        } catch {
             guard let state = error.sqlState else { throw error }
             return state
         }
@@ -112,8 +112,8 @@ extension DemoChecks {
             if count != families.count { wrong.append("\(count) times \(action)") }
         }
         wrong += try await ledger.texts(
-            "SELECT 'one key has ' || count(*) || ' jobs: ' || idempotency_key FROM jobs WHERE idempotency_key IS NOT NULL "
-                + "GROUP BY kind, family_id, idempotency_key HAVING count(*) > 1")
+            "SELECT 'one key has ' || count(*) || ' jobs: ' || idempotency_key FROM jobs "
+                + "WHERE idempotency_key IS NOT NULL GROUP BY kind, family_id, idempotency_key HAVING count(*) > 1")
         for database in try await ledger.texts("SELECT db_name FROM families") {
             var configuration = ledger.platform.configuration
             configuration.database = database

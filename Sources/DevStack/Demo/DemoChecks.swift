@@ -115,7 +115,8 @@ struct DemoChecks: Sendable {
 
     private func statistics(of families: [SignedUp]) async throws -> Finding {
         let counted = try await self.stage.ledger.texts(
-            "SELECT slug FROM families WHERE stats_computed_at IS NOT NULL AND member_count >= 1 AND storage_used_mb > 0")
+            "SELECT slug FROM families "
+                + "WHERE stats_computed_at IS NOT NULL AND member_count >= 1 AND storage_used_mb > 0")
         let metrics = Set(try await self.stage.ledger.platformMetrics().map(\.name))
         let wanted: Set = [
             "total_families", "revenue_mrr", "active_users_daily", "chores_completed_daily", "storage_used_gb",

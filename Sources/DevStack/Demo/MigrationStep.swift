@@ -1,6 +1,7 @@
 // Step 3: somebody adds a migration, deploys workers that know it, and sends it over the fleet.
 
 internal import JobModel
+internal import JobQueue
 internal import Processes
 internal import Tenancy
 

@@ -1,5 +1,5 @@
-// Step 4: figures of every family, then of the platform. Each job is posted twice under one idempotency key, as a client
-// does that lost the first answer.
+// Step 4: figures of every family, then of the platform. Each job is posted twice under one idempotency key, as a
+// client does that lost the first answer.
 
 internal import JobModel
 internal import JobQueue

@@ -87,8 +87,8 @@ struct WebhookStep: Sendable {
 
     private func deliver(_ event: DemoEvent, isAltered: Bool) async throws -> DemoClient.Answer {
         var body = try JSONText.encode(isAltered ? event.renamed : event.json)
-        let signature = WebhookSignature.header(
-            body: body, secret: self.stage.stack.environment["STRIPE_WEBHOOK_SECRET"] ?? "", timestamp: Int64(time(nil)))
+        let secret = self.stage.stack.environment["STRIPE_WEBHOOK_SECRET"] ?? ""
+        let signature = WebhookSignature.header(body: body, secret: secret, timestamp: Int64(time(nil)))
         // One digit of the amount or of a time, say: still JSON, and not what was signed.
         if isAltered, let digit = body.lastIndex(where: { (UInt8(ascii: "0")...UInt8(ascii: "8")).contains($0) }) {
             body[digit] += 1

@@ -113,7 +113,8 @@ extension WorkerSession {
     func flushCountersOnce() async {
         let counters = self.counters.take()
         do {
-            try await self.index.add(counters)
+            // Shielded from cancellation: an addition that was sent and then taken back would be counted twice.
+            try await Task { try await self.index.add(counters) }.value
         } catch {
             self.counters.restore(counters)
             self.logger.debug("counters could not be flushed", metadata: ["error": "\(error)"])

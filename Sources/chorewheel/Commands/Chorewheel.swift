@@ -25,13 +25,13 @@ struct Chorewheel: AsyncParsableCommand {
         version: chorewheelVersion,
         groupedSubcommands: [
             CommandGroup(
-                name: "Processes:",
+                name: "Process",
                 subcommands: [ServeCommand.self, WorkCommand.self, DevCommand.self, DemoCommand.self]),
             CommandGroup(
-                name: "The queue:",
+                name: "Queue",
                 subcommands: [EnqueueCommand.self, JobsCommand.self, QueuesCommand.self, WorkersCommand.self]),
             CommandGroup(
-                name: "Families and care:",
+                name: "Care",
                 subcommands: [FamiliesCommand.self, MigrateCommand.self, DoctorCommand.self]),
         ])
 
@@ -68,7 +68,10 @@ struct Chorewheel: AsyncParsableCommand {
             return try await self.asyncParseAsRoot(arguments)
         } catch {
             if self.exitCode(for: error) == .success { throw error }
-            throw CommandFailure(.usage, self.message(for: error))
+            // "Error: …", then how the command is called.
+            let lines = self.fullMessage(for: error).split(separator: "\n", omittingEmptySubsequences: false)
+            let usage = lines.drop { !$0.hasPrefix("Usage:") }.joined(separator: "\n")
+            throw CommandFailure(.usage, self.message(for: error), usage: usage.isEmpty ? nil : usage)
         }
     }
 }

@@ -16,7 +16,6 @@ struct DemoCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var common: CommonOptions
-    @OptionGroup var migrationsOption: MigrationsOption
 
     @Option(help: "The state directory, new or empty; it is kept. Default: a temporary one, kept when a check failed.")
     var dir: String?
@@ -25,24 +24,23 @@ struct DemoCommand: AsyncParsableCommand {
     var seed: UInt64?
 
     func run() async throws {
-        var flags = self.migrationsOption.flags
-        if try await self.common.settings().string("chorewheel.log.level") == nil {
-            flags["chorewheel.log.level"] = "warning"
+        var settings = try await self.common.settings()
+        if settings.string("chorewheel.log.level") == nil {
+            settings = try await self.common.settings(adding: ["chorewheel.log.level": "warning"])
         }
-        let settings = try await self.common.settings(flags: flags)
         let logger = try WorkerApplication.makeLogger(settings: settings, label: "demo")
-        // The result is a document then, and has standard output to itself.
-        let stream: StandardStream = self.common.json ? .error : .output
-        let screen = DemoScreen(isTerminal: stream.isTerminal) { text in
+        let screen = DemoScreen(isTerminal: StandardStream.error.isTerminal) { text in
             do {
-                try stream.write(text)
+                try StandardStream.error.write(text)
             } catch {
-                logger.debug("the reader is gone", metadata: ["error": "\(error)"])
+                // The reader is gone; the result and the exit code still tell.
+                logger.debug("progress could not be shown", metadata: ["error": "\(error)"])
             }
         }
         let report = try await Demo(
             Demo.Configuration(
-                directory: self.dir, executable: try Executable.current(), migrations: try settings.migrations().path,
+                directory: self.dir, executable: try Executable.current(),
+                migrations: try self.common.migrationsDirectory(settings),
                 seed: self.seed ?? UInt64.random(in: 0..<1_000_000)),
             screen: screen, logger: logger
         ).run()

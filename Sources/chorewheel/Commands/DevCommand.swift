@@ -24,16 +24,19 @@ struct DevCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try await self.common.settings()
         let logger = try WorkerApplication.makeLogger(settings: settings, label: "dev")
-        let directory = try absolutePath(self.dir)
         try await DevSession.run(
             DevStack.Configuration(
-                directory: directory, executable: try Executable.current(),
+                directory: FileSystem.absolutePath(self.dir), executable: try Executable.current(),
                 migrations: try self.common.migrationsDirectory(settings), workers: self.workers,
                 concurrency: self.concurrency),
             logger: logger
         ) { line in
-            print(line)
-            flushStandardOutput()
+            do {
+                try StandardStream.output.write(line + "\n")
+            } catch {
+                // The reader is gone; the stack runs on.
+                logger.debug("a line could not be shown", metadata: ["error": "\(error)"])
+            }
         }
     }
 }

@@ -12,12 +12,20 @@ struct CommandFailure: Error, Sendable, Hashable, CustomStringConvertible {
     let rule: String
     /// The job that an idempotency key belongs to already.
     let existing: String?
+    /// More lines for people: how the command is called.
+    let usage: String?
 
-    init(_ exit: Sysexit, field: String? = nil, _ rule: String, existing: String? = nil) {
+    /// - Parameter rule: May begin with the field's name, which is then not said twice.
+    init(_ exit: Sysexit, field: String? = nil, _ rule: String, existing: String? = nil, usage: String? = nil) {
         self.exit = exit
         self.field = field
-        self.rule = rule
+        if let field, rule.hasPrefix(field + " ") {
+            self.rule = String(rule.dropFirst(field.count + 1))
+        } else {
+            self.rule = rule
+        }
         self.existing = existing
+        self.usage = usage
     }
 
     /// `slug: is a reserved name`
@@ -25,7 +33,9 @@ struct CommandFailure: Error, Sendable, Hashable, CustomStringConvertible {
 
     /// The whole text for standard error, with its newline.
     func report(json: Bool) -> String {
-        guard json else { return "chorewheel: \(Printable.line(self.description))\n" }
+        guard json else {
+            return "chorewheel: \(Printable.line(self.description))\n\(self.usage.map { "\($0)\n" } ?? "")"
+        }
         let document = Document(
             error: .init(
                 code: self.exit.word, message: self.description, field: self.field, rule: self.rule,

@@ -34,7 +34,7 @@ func fleetFinding(_ versions: FleetVersions) -> Finding {
             "families", "\(counts); \(versions.behind) are older than version \(versions.latest)",
             remedy: "chorewheel migrate families --wait")
     }
-    return .ok("families", "\(counts); all at version \(versions.latest) or newer")
+    return .ok("families", total == 0 ? counts : "\(counts); all at version \(versions.latest) or newer")
 }
 
 private func passwordFindings(_ tenancy: Tenancy, _ families: [Family]) async -> [Finding] {

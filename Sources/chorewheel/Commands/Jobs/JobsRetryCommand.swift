@@ -35,6 +35,9 @@ struct JobsRetryCommand: AsyncParsableCommand {
                 }
             }
             let ids = try await Self.dead(of: kind, in: ledger)
+            guard !ids.isEmpty else {
+                return try context.output.show(JobActionOutcome.Document(jobs: []), asText: "no dead jobs\n")
+            }
             try await context.forEach(of: ids) { id in
                 do {
                     try await ledger.retry(id)

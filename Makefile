@@ -1,0 +1,58 @@
+# Everything that is done with this checkout, the same here and in CI. `make help` lists it.
+#
+# Settings: CONFIGURATION=release builds and runs an optimised executable; ARGS="…" goes to demo, dev and test.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help dependencies build release test demo dev example format lint clean
+
+SWIFT ?= swift
+CONFIGURATION ?= debug
+ARGS ?=
+SOURCES = Package.swift Sources Tests workers Examples/Greeter/Package.swift Examples/Greeter/Sources
+TEST_LOG = .build/test.log
+
+help: ## Show this list
+	@awk -F ':.* ## ' '/^[a-z]+:.* ## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+dependencies: ## Install what this machine lacks: libpq, hiredis, Redis, PostgreSQL. Starts no service
+	@command -v $(SWIFT) >/dev/null 2>&1 || { \
+		echo "There is no '$(SWIFT)': install a Swift 6.2 toolchain or later, https://swift.org/install" >&2; exit 69; }
+	@deploy/install-dependencies
+
+build: dependencies ## Build everything, tests included
+	$(SWIFT) build -c $(CONFIGURATION) --build-tests
+
+release: dependencies ## Build the executable, optimised. Warnings are errors, as in every build
+	$(SWIFT) build -c release --product chorewheel
+
+# The tests start the servers that they need, and `chorewheel` itself, which --build-tests builds too. NO_COLOR: the log
+# is read below. A test that was skipped has shown nothing, so it counts as failed.
+test: build ## Run every test, against real servers that the tests start and stop
+	@rm -f $(TEST_LOG) $(TEST_LOG).status
+	@{ NO_COLOR=1 $(SWIFT) test -c $(CONFIGURATION) --skip-build --disable-xctest $(ARGS) 2>&1; \
+		echo $$? >$(TEST_LOG).status; } | tee $(TEST_LOG)
+	@if LC_ALL=C grep -E '^[^ ]+ (Test|Suite) .* skipped(\.|: ".*")$$' $(TEST_LOG); then \
+		echo "make test: the tests above were skipped, which counts as a failure" >&2; exit 1; fi
+	@grep -q 'Test run with [1-9][0-9]* tests' $(TEST_LOG) || { echo "make test: no test was run" >&2; exit 1; }
+	@exit "$$(cat $(TEST_LOG).status)"
+
+demo: dependencies ## Ten families sign up, pay, migrate and lose a worker before your eyes; nothing is left running
+	$(SWIFT) build -c $(CONFIGURATION) --product chorewheel
+	@exec "$$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)/chorewheel" demo $(ARGS)
+
+dev: dependencies ## Keep a private Redis, PostgreSQL, API and workers up until Ctrl-C; data in .chorewheel/
+	$(SWIFT) build -c $(CONFIGURATION) --product chorewheel
+	@exec "$$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)/chorewheel" dev $(ARGS)
+
+example: dependencies ## Build Examples/Greeter, a package of its own that depends on this one
+	$(SWIFT) build --package-path Examples/Greeter
+
+format: ## Lay out all Swift sources
+	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)
+
+lint: ## Check the layout of all Swift sources
+	$(SWIFT) format lint --strict --recursive --parallel $(SOURCES)
+
+clean: ## Remove what builds made. Keeps .chorewheel/, the data of `make dev`
+	rm -rf .build Examples/Greeter/.build
