@@ -146,6 +146,13 @@ public struct JobQueueClient: Sendable {
         return enqueued
     }
 
+    /// Makes queues known, and Redis ready to give jobs of theirs out, unless they are paused. A worker's first act.
+    public func open(_ queues: [QueueName]) async throws {
+        try await self.ledger.register(queues: queues)
+        let paused = try await self.ledger.queueNames().paused
+        for queue in queues { try await self.index.setPaused(paused.contains(queue), queue: queue) }
+    }
+
     /// Stops workers from claiming from a queue. What runs goes on. Outlives an emptied Redis.
     public func pause(_ queue: QueueName) async throws {
         try await self.ledger.setPaused(true, queue: queue)

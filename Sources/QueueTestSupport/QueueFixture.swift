@@ -55,6 +55,7 @@ public final class QueueFixture: Sendable {
         try await template.clone(to: name)
         let fixture = try QueueFixture(servers: servers, platform: platform, redisURL: servers.redisURL, logger: logger)
         do {
+            try await fixture.client.open([.default])
             let result = try await body(fixture)
             await fixture.close()
             try await template.drop(name)

@@ -120,6 +120,7 @@ public final class Worker: Service {
                     target: handler.targets, maxAttempts: handler.retryPolicy.maxAttempts,
                     payloadSchema: handler.payloadSchema)
             })
+        try await self.client.open(Array(Set(queues + self.registry.queues)))
         let registration = SessionRegistration(
             id: id ?? SessionID.mint(), host: hostName(), pid: Int(getpid()), version: self.configuration.version,
             queues: queues, kinds: self.registry.kinds, concurrency: self.configuration.concurrency)

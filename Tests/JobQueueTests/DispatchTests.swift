@@ -104,6 +104,27 @@ struct DispatchTests {
         }
     }
 
+    @Test("a Redis that lost its memory gives nothing out until it is told again which queues are paused")
+    func pauseOutlivesRedis() async throws {
+        try await QueueFixture.with { queue in
+            try await queue.client.pause(.default)
+            let id = try await queue.client.enqueue(Ping(text: "held")).id
+            let forgetful = DispatchIndex(redis: queue.redis, namespace: "test-\(JobID.mint())")
+            let dispatcher = Dispatcher(ledger: queue.ledger, index: forgetful, logger: queue.logger)
+            try await dispatcher.dispatchDue()
+            let session = SessionID.mint()
+            let closed = try await forgetful.claim(upTo: 1, from: .default, session: session, settled: [])
+            #expect(closed.state == .closed)
+            #expect(closed.durable == [])
+            _ = try await Reconciler(ledger: queue.ledger, index: forgetful, logger: queue.logger).rebuild()
+            let paused = try await forgetful.claim(upTo: 1, from: .default, session: session, settled: [])
+            #expect(paused.state == .paused)
+            try await JobQueueClient(ledger: queue.ledger, index: forgetful).resume(.default)
+            let open = try await forgetful.claim(upTo: 1, from: .default, session: session, settled: [])
+            #expect(open.durable == [id])
+        }
+    }
+
     @Test("the dispatcher puts due jobs in, leaves later ones, and takes their tickets away")
     func dispatcher() async throws {
         try await QueueFixture.with { queue in

@@ -36,7 +36,7 @@ public struct DispatchIndex: Sendable {
         static let reap = RedisScript(name: "reap_session", source: EmbeddedText.reapSession)
         static let beat = RedisScript(name: "beat", source: EmbeddedText.beat)
         static let forget = RedisScript(name: "forget_session", source: EmbeddedText.forgetSession)
-        static let setPaused = RedisScript(name: "set_paused", source: EmbeddedText.setPaused)
+        static let setQueueState = RedisScript(name: "set_queue_state", source: EmbeddedText.setQueueState)
         static let audit = RedisScript(name: "audit_queue", source: EmbeddedText.auditQueue)
     }
 
@@ -152,10 +152,10 @@ public struct DispatchIndex: Sendable {
         _ = try await self.redis.send(command)
     }
 
-    /// Holds a queue, or lets it go; the ledger has the truth of it. Waiting workers of a queue let go are woken.
+    /// Holds a queue, or opens it; the ledger has the truth of it. Waiting workers of a queue that opens are woken.
     public func setPaused(_ paused: Bool, queue: QueueName) async throws {
-        _ = try await self.redis.run(Script.setPaused, keys: [self.base(queue)]) { command in
-            command.append(paused ? 1 : 0)
+        _ = try await self.redis.run(Script.setQueueState, keys: [self.base(queue)]) { command in
+            command.append(paused ? "paused" : "open")
         }
     }
 

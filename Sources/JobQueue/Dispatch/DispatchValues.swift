@@ -11,6 +11,8 @@ public struct Claim: Sendable, Hashable {
         /// More waits than was asked for.
         case more
         case paused
+        /// Redis lost its memory, and was not told of the queue yet.
+        case closed
         /// The session was reaped: it must not go on.
         case gone
     }

@@ -62,7 +62,7 @@ extension Ledger {
         }
     }
 
-    /// Tells the doors what this worker can do; the queues of the kinds come into being.
+    /// Tells the doors what this worker can do.
     public func register(kinds: [KindRegistration]) async throws {
         for kind in kinds.sorted(by: { $0.kind < $1.kind }) {
             _ = try await self.query(
@@ -71,9 +71,14 @@ extension Ledger {
                     .text(kind.kind), .text(kind.queue), .text(kind.durability.rawValue), .text(kind.target.rawValue),
                     .int(kind.maxAttempts), .text(kind.payloadSchema),
                 ])
-            _ = try await self.query(
-                "INSERT INTO queues (name) VALUES ($1) ON CONFLICT DO NOTHING", [.text(kind.queue)])
         }
+    }
+
+    /// Makes queues known.
+    public func register(queues: [QueueName]) async throws {
+        _ = try await self.query(
+            "INSERT INTO queues (name) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING",
+            [.array(queues.map(\.rawValue))])
     }
 
     /// What is known of a kind; nil when no worker ever registered it.

@@ -5,7 +5,8 @@
 -- ARGV[3…] ids (16 bytes) whose attempts are settled: they leave the session's running set first
 -- Returns  {'gone'} when the session was reaped: it must not go on.
 --          Else {state, next_due_ms, durable ids joined (16 bytes each), fast entry, fast entry, …} where state is
---          'paused', 'more' (there is more to claim) or 'empty'; next_due_ms is how long until the next delayed fast
+--          'paused', 'closed' (Redis lost its memory, and was not told of the queue yet), 'more' (there is more to
+--          claim) or 'empty'; next_due_ms is how long until the next delayed fast
 --          job is due, -1 when there is none.
 --
 -- Keys: base:run:<session> maps id to what puts the job back: 'd<priority>:<seq>:<lane>' or 'f<entry>'.
@@ -18,8 +19,9 @@ end
 if redis.call('EXISTS', base .. ':gone:' .. session) == 1 then
     return {'gone'}
 end
-if redis.call('EXISTS', base .. ':paused') == 1 then
-    return {'paused', -1, ''}
+local state = redis.call('GET', base .. ':state')
+if state ~= 'open' then
+    return {state or 'closed', -1, ''}
 end
 
 -- Delayed fast jobs whose time has come join their lanes.

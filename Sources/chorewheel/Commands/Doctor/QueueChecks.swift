@@ -2,6 +2,7 @@
 
 import JobModel
 import JobQueue
+import Postgres
 
 /// How often ledger and Redis are compared before a difference is one: jobs are on their way between the two.
 private let comparisonsMax = 4
@@ -26,6 +27,15 @@ func checkQueues(_ context: CommandContext) async throws -> [Finding] {
             findings.append(
                 .warn("queue \(queue)", "is paused", remedy: "chorewheel queues resume \(queue), when you are ready"))
         }
+    }
+    let orphans = try await context.platform.query(
+        "SELECT queue, count(*) AS jobs FROM jobs WHERE seq > (SELECT settled_seq FROM reconciliation) "
+            + "AND state = 'available' AND queue NOT IN (SELECT name FROM queues) GROUP BY queue ORDER BY queue")
+    for row in orphans {
+        findings.append(
+            .warn(
+                "queue \(try row.string("queue"))", "\(try row.int("jobs")) jobs wait in a queue that no worker ever had",
+                remedy: "start a worker that has their kinds: chorewheel work"))
     }
     let differences = try await persistentDifferences(context, queues.all)
     findings += differences.sorted { $0.key < $1.key }.map { differenceFinding($0.key, $0.value) }
