@@ -162,6 +162,12 @@ let package = Package(
             ]),
         tests("TidyTests", ["JobModel"]),
         tests(
+            "CommandTests",
+            [
+                "chorewheel", "ControlPlane", "JobModel", "JobQueue", "Postgres", "Processes", "Redis", "Tenancy",
+                "TestSupport", "WorkerRuntime", argumentParser, logging,
+            ]),
+        tests(
             "TenancyTests",
             [
                 "Tenancy", "ProvisionFamilyWorker", "MigrateSchemaWorker", "ComputeStatsWorker", "JobModel", "JobQueue",

@@ -7,7 +7,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(3))) struct CommandTests {
     @Test func `before the migration every command says what to do, and the plan changes nothing`() async throws {
-        try await CommandPlatform.with(migrated: false) { platform in
+        try await CommandPlatform.with(migrated: false) { platform async throws in
             let list = try await platform.run("jobs", "list", "--json")
             #expect(list.exit == 78)
             #expect(list.output.isEmpty)
@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test func `migrating twice does it once, and makes the platform's server the fleet`() async throws {
-        try await CommandPlatform.with { platform in
+        try await CommandPlatform.with { platform async throws in
             let again = try await platform.run("migrate", "platform", "--json")
             #expect(again.exit == 0)
             #expect(try again.document()["steps"] == .array([]))
@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test func `the doctor passes a migrated platform, with warnings`() async throws {
-        try await CommandPlatform.with { platform in
+        try await CommandPlatform.with { platform async throws in
             let doctor = try await platform.run("doctor", "--json")
             #expect(doctor.exit == 0, "\(doctor.output)")
             #expect(try doctor.document()["status"] == .string("warn"))
@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test func `the doctor finds a job that nothing would wake`() async throws {
-        try await CommandPlatform.with { platform in
+        try await CommandPlatform.with { platform async throws in
             try await platform.register(kind: "drill.noop")
             #expect(try await platform.run("enqueue", "drill.noop", "--delay", "100").exit == 0)
             try await platform.database.query("DELETE FROM job_dispatches")
@@ -52,7 +52,7 @@ import Testing
     }
 
     @Test func `a job is enqueued, listed, shown, cancelled and retried`() async throws {
-        try await CommandPlatform.with { platform in
+        try await CommandPlatform.with { platform async throws in
             try await platform.register(kind: "drill.noop")
             let enqueued = try await platform.run(
                 "enqueue", "drill.noop", "--payload", #"{"a": 1}"#, "--priority", "high", "--json")
@@ -76,7 +76,7 @@ import Testing
     }
 
     @Test func `the same key gives the same job, and another payload is refused`() async throws {
-        try await CommandPlatform.with { platform in
+        try await CommandPlatform.with { platform async throws in
             try await platform.register(kind: "drill.noop")
             let first = try await platform.run("enqueue", "drill.noop", "--idempotency-key", "k", "--json")
             let second = try await platform.run("enqueue", "drill.noop", "--idempotency-key", "k", "--json")
@@ -90,7 +90,7 @@ import Testing
     }
 
     @Test func `bad input is refused in words, and nothing is enqueued`() async throws {
-        try await CommandPlatform.with { platform in
+        try await CommandPlatform.with { platform async throws in
             try await platform.register(
                 kind: "drill.sleep", target: .platform,
                 schema: #"{"type":"object","properties":{"seconds":{"type":"number"}},"required":["seconds"]}"#)
@@ -112,7 +112,7 @@ import Testing
     }
 
     @Test func `many jobs are enqueued at once, and all dead ones retried`() async throws {
-        try await CommandPlatform.with { platform in
+        try await CommandPlatform.with { platform async throws in
             try await platform.register(kind: "drill.noop")
             #expect(try await platform.run("enqueue", "drill.noop", "--count", "5").exit == 0)
             #expect(try await platform.count("SELECT count(*) FROM jobs") == 5)
@@ -129,7 +129,7 @@ import Testing
     }
 
     @Test func `a queue is paused and resumed`() async throws {
-        try await CommandPlatform.with { platform in
+        try await CommandPlatform.with { platform async throws in
             #expect(try await platform.run("queues", "pause", "drills").exit == 0)
             let paused = "SELECT count(*) FROM queues WHERE name = 'drills' AND paused_at IS NOT NULL"
             #expect(try await platform.count(paused) == 1)
@@ -140,7 +140,7 @@ import Testing
     }
 
     @Test func `a family signs up once, and is shown by slug`() async throws {
-        try await CommandPlatform.with { platform in
+        try await CommandPlatform.with { platform async throws in
             let signup = [
                 "families", "signup", "--slug", "smith-nyc", "--name", "The Smiths", "--owner-email", "a@example.com",
                 "--json",
@@ -161,7 +161,7 @@ import Testing
     }
 
     @Test func `a fleet run that nobody works on ends with 75 when the time is over, and says so`() async throws {
-        try await CommandPlatform.with { platform in
+        try await CommandPlatform.with { platform async throws in
             _ = try await platform.run(
                 "families", "signup", "--slug", "late", "--name", "F", "--owner-email", "a@example.com")
             try await platform.database.query(
@@ -176,7 +176,7 @@ import Testing
     }
 
     @Test func `servers that are away give 69, a missing setting 78`() async throws {
-        try await CommandPlatform.with { platform in
+        try await CommandPlatform.with { platform async throws in
             let away = ["DATABASE_URL": "postgresql://postgres@127.0.0.1:1/x"]
             #expect(try await platform.run("jobs", "list", environment: away).exit == 69)
             #expect(try await platform.run("doctor", environment: away).exit == 69)

@@ -35,7 +35,7 @@ import WorkerRuntime
         Case(JobQueueError(.corrupt, "what is this"), .software),
         Case(JobQueueError(ledger: PostgresError(.connectionFailed, "refused")), .unavailable),
         Case(
-            JobQueueError(ledger: PostgresError(.server, "no such relation", sqlState: .undefinedTable)), .configuration),
+            JobQueueError(ledger: PostgresError(.server, "no relation", sqlState: .undefinedTable)), .configuration),
         Case(TenancyError(.invalid, field: "slug", "is a reserved name"), .data),
         Case(TenancyError(.taken, field: "slug", "is taken"), .data),
         Case(TenancyError(.notFound, "no family"), .notFound),
@@ -85,9 +85,8 @@ import WorkerRuntime
     }
 
     @Test func `in JSON an error has code, field, rule and exit code, on one line`() throws {
-        let error = JobQueueError(
-            .conflict, field: "idempotency_key", "was used before",
-            existing: try #require(JobID("01900000-0000-7000-8000-000000000000")))
+        let id = JobID.mint()
+        let error = JobQueueError(.conflict, field: "idempotency_key", "was used before", existing: id)
         let report = CommandFailure(error).report(json: true)
         #expect(report.count { $0 == "\n" } == 1)
         let document = try JSONText.decode(JSONValue.self, from: Array(report.utf8))
@@ -95,7 +94,7 @@ import WorkerRuntime
         #expect(document["error"]?["field"] == .string("idempotency_key"))
         #expect(document["error"]?["rule"] == .string("was used before"))
         #expect(document["error"]?["exit_code"] == .number(65))
-        #expect(document["error"]?["existing_job_id"] == .string("01900000-0000-7000-8000-000000000000"))
+        #expect(document["error"]?["existing_job_id"] == .string(id.description))
     }
 
     @Test func `an error cannot move the cursor of a terminal`() {
@@ -126,8 +125,10 @@ import WorkerRuntime
     ])
     func `every command explains itself`(_ command: String) async throws {
         let arguments = command.split(separator: " ").map(String.init) + ["--help"]
-        let error = try #require(await #expect(throws: (any Error).self) { _ = try await Chorewheel.parse(arguments) })
+        var help = try await Chorewheel.parse(arguments)
+        let error = try #require(throws: (any Error).self) { try help.run() }
         #expect(Chorewheel.exitCode(for: error) == .success)
+        #expect(Chorewheel.fullMessage(for: error).contains("USAGE: chorewheel \(command)"))
     }
 
     @Test func `flags become settings and arguments again`() async throws {

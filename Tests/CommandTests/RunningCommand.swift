@@ -41,6 +41,10 @@ struct CommandPlatform: Sendable {
     let namespace: String
     private let directory: String
 
+    /// The repository's, wherever the executable is.
+    private static let migrations =
+        "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/") + "/migrations"
+
     /// Lends an empty database; drops it afterwards.
     static func with(migrated: Bool = true, _ body: (CommandPlatform) async throws -> Void) async throws {
         let servers = try await TestServers.shared()
@@ -55,6 +59,7 @@ struct CommandPlatform: Sendable {
         let platform = CommandPlatform(
             servers: servers, database: PostgresDatabase(pool: pool, configuration: configuration), namespace: name,
             directory: directory)
+        var outcome: Result<Void, any Error> = .success(())
         do {
             if migrated {
                 let result = try await platform.run("migrate", "platform")
@@ -62,10 +67,11 @@ struct CommandPlatform: Sendable {
             }
             try await body(platform)
         } catch {
-            Issue.record(error)
+            outcome = .failure(error)
         }
         try await server.execute(script: "DROP DATABASE \(try quoteIdentifier(name)) WITH (FORCE)")
         await pool.close()
+        try outcome.get()
     }
 
     /// Runs `chorewheel` with these arguments and waits for its end.
@@ -78,7 +84,8 @@ struct CommandPlatform: Sendable {
         let call = "\(self.directory)/\(String(UInt64.random(in: .min ... .max), radix: 36))"
         var settings = [
             "DATABASE_URL": self.database.configuration.url, "REDIS_URL": self.servers.redisURL,
-            "CHOREWHEEL_NAMESPACE": self.namespace, "PATH": "/usr/local/bin:/usr/bin:/bin", "CALL": call,
+            "CHOREWHEEL_NAMESPACE": self.namespace, "CHOREWHEEL_MIGRATIONS": Self.migrations,
+            "PATH": "/usr/local/bin:/usr/bin:/bin", "CALL": call,
         ]
         settings.merge(environment) { _, own in own }
         let script = #"exec "$0" "$@" >"$CALL.out" 2>"$CALL.err" </dev/null"#

@@ -45,7 +45,9 @@ struct Checkout: Sendable {
         var files: [SourceFile] = []
         for entry in Self.entries {
             var isDirectory = false
-            guard FileManager.default.fileExists(atPath: "\(root)/\(entry)", isDirectory: &isDirectory) else { continue }
+            guard FileManager.default.fileExists(atPath: "\(root)/\(entry)", isDirectory: &isDirectory) else {
+                continue
+            }
             let paths = isDirectory ? try Self.paths(in: "\(root)/\(entry)").map { "\(entry)/\($0)" } : [entry]
             for path in paths {
                 let text = try String(contentsOfFile: "\(root)/\(path)", encoding: .utf8)
@@ -57,7 +59,8 @@ struct Checkout: Sendable {
 
     /// What is read. What builds, editors and `chorewheel dev` leave behind is not among it.
     private static let entries = [
-        ".ci", ".swift-format", "CHANGELOG.md", "Examples", "LICENSE", "Makefile", "Package.swift", "README.md", "Sources",
+        ".ci", ".swift-format", "CHANGELOG.md", "Examples", "LICENSE", "Makefile", "Package.swift", "README.md",
+        "Sources",
         "Tests", "deploy", "docs", "migrations", "workers",
     ]
 
@@ -68,7 +71,9 @@ struct Checkout: Sendable {
         try FileManager.default.contentsOfDirectory(atPath: folder).sorted().flatMap { name -> [String] in
             guard !name.hasPrefix("."), name != "Package.resolved" else { return [] }
             var isDirectory = false
-            guard FileManager.default.fileExists(atPath: "\(folder)/\(name)", isDirectory: &isDirectory) else { return [] }
+            guard FileManager.default.fileExists(atPath: "\(folder)/\(name)", isDirectory: &isDirectory) else {
+                return []
+            }
             if isDirectory { return try Self.paths(in: "\(folder)/\(name)").map { "\(name)/\($0)" } }
             let file = SourceFile(path: name, text: "")
             return file.ending.isEmpty || Self.endings.contains(String(file.ending)) ? [name] : []

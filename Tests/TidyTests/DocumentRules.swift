@@ -20,7 +20,9 @@ enum DocumentRules {
                     guard paths.contains(path) || folders.contains(path) else {
                         return Finding(file.path, line: number, "links to \(link), which is not there")
                     }
-                    guard parts.count == 2, let known = headings[path], !known.contains(String(parts[1])) else { return nil }
+                    guard parts.count == 2, let known = headings[path], !known.contains(String(parts[1])) else {
+                        return nil
+                    }
                     return Finding(file.path, line: number, "links to \(link), and there is no such heading")
                 }
             }
@@ -60,6 +62,16 @@ enum DocumentRules {
         words.filter { !file.text.contains($0) }.map { Finding(file.path, "does not mention \($0)") }
     }
 
+    /// The parts of a queue's keys that Lua scripts name, as a document writes them: `:ring`.
+    static func redisKeys(in scripts: [SourceFile]) -> [String] {
+        Set(scripts.flatMap { $0.text.matches(of: /base \.\. '(:[a-z]+)/).map { String($0.1) } }).sorted()
+    }
+
+    /// The tables that a migration makes.
+    static func tables(in migration: SourceFile) -> [String] {
+        migration.text.matches(of: /CREATE TABLE ([a-z_]+)/).map { String($0.1) }
+    }
+
     /// A document's path, from another's point of view.
     private static func resolve(_ link: String, from file: SourceFile) -> String {
         var parts = link.hasPrefix("/") ? [] : file.folders
@@ -89,7 +101,8 @@ enum DocumentRules {
                 line.drop { $0 == "#" }.drop { $0 == " " }.lowercased()
                     .compactMap { character -> Character? in
                         if character == " " { return "-" }
-                        return character.isLetter || character.isNumber || character == "-" || character == "_" ? character : nil
+                        return character.isLetter || character.isNumber || character == "-" || character == "_"
+                            ? character : nil
                     })
         }
     }

@@ -10,7 +10,10 @@ enum HouseRules {
         ["JobQueue", "LocalServers"],
         ["TestSupport", "WorkerKit"],
         ["Tenancy", "WorkerRuntime"],
-        ["ComputeStatsWorker", "DiagnosticsWorker", "MigrateSchemaWorker", "ProvisionFamilyWorker", "StripeWebhookWorker"],
+        [
+            "ComputeStatsWorker", "DiagnosticsWorker", "MigrateSchemaWorker", "ProvisionFamilyWorker",
+            "StripeWebhookWorker",
+        ],
         ["ControlPlane", "DevStack", "QueueTestSupport", "WorkerCatalog"],
         ["chorewheel"],
     ]
@@ -38,7 +41,8 @@ enum HouseRules {
             }
             if !Self.testTargets.contains(target.name) {
                 for dependency in target.dependencies.intersection(Self.testTargets).sorted() {
-                    findings.append(Finding("Package.swift", "\(target.name) is linked with \(dependency), a tests' module"))
+                    findings.append(
+                        Finding("Package.swift", "\(target.name) is linked with \(dependency), a tests' module"))
                 }
             }
         }
@@ -54,7 +58,9 @@ enum HouseRules {
         return files.flatMap { file -> [Finding] in
             guard let target = Self.target(of: file, manifest) else { return [] }
             return Self.imports(of: file).compactMap { line, module in
-                guard own.contains(module), module != target.name, !target.dependencies.contains(module) else { return nil }
+                guard own.contains(module), module != target.name, !target.dependencies.contains(module) else {
+                    return nil
+                }
                 return Finding(
                     file.path, line: line, "imports \(module), which \(target.name) does not declare in Package.swift")
             }
@@ -88,13 +94,18 @@ enum HouseRules {
         let listed = Set(manifest.workers.map { $0[...] })
         let targets = Set(manifest.targets.compactMap { $0.folder.split(separator: "/").last }).intersection(folders)
         let catalog = files.filter { $0.path.hasPrefix("Sources/WorkerCatalog/") }
-        let linked = Set(catalog.flatMap(Self.imports).map(\.module).filter { $0.hasSuffix("Worker") }.map { $0.dropLast(6) })
+        let linked = Set(
+            catalog.flatMap(Self.imports).map(\.module).filter { $0.hasSuffix("Worker") }.map { $0.dropLast(6) })
         let code = catalog.map(\.code).joined()
         var findings: [Finding] = []
         for name in folders.union(listed).union(linked).sorted() {
-            if !folders.contains(name) { findings.append(Finding("workers/\(name)", "is named elsewhere and not there")) }
+            if !folders.contains(name) {
+                findings.append(Finding("workers/\(name)", "is named elsewhere and not there"))
+            }
             if !listed.contains(name) { findings.append(Finding("Package.swift", "`workers` does not list \(name)")) }
-            if !targets.contains(name) { findings.append(Finding("Package.swift", "has no target for workers/\(name)")) }
+            if !targets.contains(name) {
+                findings.append(Finding("Package.swift", "has no target for workers/\(name)"))
+            }
             if !linked.contains(name) || !code.contains("\(name)Plugin(") {
                 findings.append(Finding("Sources/WorkerCatalog", "does not make \(name)Plugin"))
             }
@@ -117,7 +128,9 @@ enum HouseRules {
     }
 
     private static let accessLevels: Set<Substring> = ["public", "package", "internal", "private", "fileprivate"]
-    private static let scopes: Set<Substring> = ["struct", "class", "enum", "protocol", "func", "let", "var", "typealias"]
+    private static let scopes: Set<Substring> = [
+        "struct", "class", "enum", "protocol", "func", "let", "var", "typealias",
+    ]
 
     private static func target(of file: SourceFile, _ manifest: PackageManifest) -> PackageManifest.Target? {
         manifest.targets.first { file.path.hasPrefix("\($0.folder)/") }

@@ -14,7 +14,9 @@ enum MigrationRules {
                 findings.append(Finding(file.path, "must be named NNNN_verb_noun.up.sql or .down.sql"))
                 continue
             }
-            let known = match.3 == "up" ? up.updateValue("\(match.2)", forKey: number)
+            let known =
+                match.3 == "up"
+                ? up.updateValue("\(match.2)", forKey: number)
                 : down.updateValue("\(match.2)", forKey: number)
             if known != nil { findings.append(Finding(file.path, "its number is there twice")) }
         }

@@ -1,5 +1,5 @@
-// Package.swift read as text: which targets there are, where, and on which of our own they depend. (Asking SwiftPM would
-// start a second one inside the first, which waits for its lock.)
+// Package.swift read as text: which targets there are, where, and on which of our own they depend. (Asking SwiftPM
+// would start a second one inside the first, which waits for its lock.)
 
 /// The package's own targets.
 struct PackageManifest: Sendable {
@@ -22,7 +22,8 @@ struct PackageManifest: Sendable {
         let workers = self.workers
         let helper = Self.tail(of: text, after: "func worker(")
         let shared = Set(
-            Self.strings(in: Self.brackets(of: Self.tail(of: helper, after: "-> Target {"), after: "dependencies: ") ?? ""))
+            Self.strings(
+                in: Self.brackets(of: Self.tail(of: helper, after: "-> Target {"), after: "dependencies: ") ?? ""))
         let calls = Self.calls(in: Self.tail(of: Self.tail(of: text, after: "let package = "), after: "targets: ["))
         let names = Set(calls.compactMap { Self.strings(in: $0.arguments).first })
         self.targets = calls.compactMap { call in

@@ -53,7 +53,8 @@ struct TextRuleTests {
     @Test("notes to oneself are found in code and in prose")
     func notes() {
         let words = ["TO" + "DO", "FIX" + "ME"]
-        #expect(TextRules.notesToOneself(swift("// \(words[0]): later\nlet a = \"\(words[1])\"\n")).map(\.line) == [1, 2])
+        #expect(
+            TextRules.notesToOneself(swift("// \(words[0]): later\nlet a = \"\(words[1])\"\n")).map(\.line) == [1, 2])
         #expect(TextRules.notesToOneself(swift("let mas\(words[0])N = 1\n")).isEmpty)
     }
 
@@ -85,6 +86,8 @@ struct TextRuleTests {
         #expect(TextRules.bannedCalls(swift("print(a)\n", at: "Sources/chorewheel/Main.swift")).isEmpty)
         #expect(TextRules.bannedCalls(swift("try await Task.sleep(for: a)\n", at: "Tests/A/B.swift")).count == 1)
         #expect(TextRules.bannedCalls(swift("try await Task.sleep(for: a)\n")).isEmpty)
+        let endless = swift("try await Task.sleep(for: .seconds(3600))\n", at: "Tests/A/B.swift")
+        #expect(TextRules.bannedCalls(endless).isEmpty)
     }
 
     @Test("forced unwraps are found", arguments: ["a!", "a()!.b", "a[0]!", "a as! B", "var a: B!", "(a?.b)!"])
@@ -92,14 +95,17 @@ struct TextRuleTests {
         #expect(TextRules.forcedUnwraps(swift("\(code)\n")).count == 1)
     }
 
-    @Test("other exclamations are left alone", arguments: ["!a", "a != b", "a!=b", "#if !os(Linux)", "// so!", "[!a, !b]"])
+    @Test(
+        "other exclamations are left alone",
+        arguments: ["!a", "a != b", "a!=b", "#if !os(Linux)", "// so!", "[!a, !b]"])
     func notForced(code: String) {
         #expect(TextRules.forcedUnwraps(swift("\(code)\n")).isEmpty)
     }
 
     @Test("all of Foundation is found, and its essentials are not")
     func foundation() {
-        let fallback = "#if canImport(FoundationEssentials)\nimport FoundationEssentials\n#else\nimport Foundation\n#endif\n"
+        let fallback =
+            "#if canImport(FoundationEssentials)\nimport FoundationEssentials\n#else\nimport Foundation\n#endif\n"
         #expect(TextRules.wholeFoundation(swift("internal import Foundation\n")).count == 1)
         #expect(TextRules.wholeFoundation(swift("\(fallback)import Foundation\n")).map(\.line) == [6])
         #expect(TextRules.wholeFoundation(swift("#if os(Linux)\n#else\nimport Foundation\n#endif\n")).count == 1)
@@ -126,13 +132,16 @@ struct HouseRuleTests {
                 module("WorkerCatalog", ["Kit"] + workers.map { .target(name: "\\($0)Worker") }),
                 .executableTarget(name: "house", dependencies: ["WorkerCatalog"], swiftSettings: strict),
                 .executableTarget(name: "embed", path: "Sources/embed-text"),
-                .plugin(name: "EmbedText", capability: .buildTool(), dependencies: ["embed"], path: "Sources/EmbedText"),
+                .plugin(name: "EmbedText", capability: .buildTool(), dependencies: ["embed"],
+                    path: "Sources/EmbedText"),
                 tests("KitTests", ["Kit", "TestSupport"]),
             ]
         )
         """
     static let manifest = PackageManifest(swift(package, at: "Package.swift"))
-    static let floors = [["CLibPQ", "embed"], ["EmbedText", "Postgres"], ["Kit"], ["PaintWorker"], ["WorkerCatalog"], ["house"]]
+    static let floors = [
+        ["CLibPQ", "embed"], ["EmbedText", "Postgres"], ["Kit"], ["PaintWorker"], ["WorkerCatalog"], ["house"],
+    ]
     static let catalog = swift(
         "// C\ninternal import PaintWorker\nlet a = PaintPlugin()\n", at: "Sources/WorkerCatalog/WorkerCatalog.swift")
     static let plugin = swift("// P\nimport Kit\n", at: "workers/Paint/Paint.swift")
@@ -144,7 +153,8 @@ struct HouseRuleTests {
         #expect(
             targets.mapValues(\.dependencies) == [
                 "CLibPQ": [], "Postgres": ["CLibPQ"], "Kit": ["Postgres"], "PaintWorker": ["Kit"],
-                "WorkerCatalog": ["Kit", "PaintWorker"], "house": ["WorkerCatalog"], "embed": [], "EmbedText": ["embed"],
+                "WorkerCatalog": ["Kit", "PaintWorker"], "house": ["WorkerCatalog"], "embed": [],
+                "EmbedText": ["embed"],
                 "KitTests": ["Kit"],
             ])
         #expect(targets["PaintWorker"]?.folder == "workers/Paint")
@@ -169,8 +179,10 @@ struct HouseRuleTests {
 
     @Test("a tests' module under an ordinary one is found")
     func testsModule() {
-        let package = Self.package.split(separator: "worker(\"Paint\"),").joined(separator: "worker(\"Paint\", [\"TestSupport\"]),")
-            .split(separator: "tests(\"KitTests\"").joined(separator: "module(\"TestSupport\", []), tests(\"KitTests\"")
+        let package = Self.package.split(separator: "worker(\"Paint\"),").joined(
+            separator: "worker(\"Paint\", [\"TestSupport\"]),"
+        )
+        .split(separator: "tests(\"KitTests\"").joined(separator: "module(\"TestSupport\", []), tests(\"KitTests\"")
         let findings = HouseRules.upwardDependencies(
             PackageManifest(swift(package, at: "Package.swift")), floors: [["TestSupport"]] + Self.floors)
         #expect(findings.map(\.rule) == ["PaintWorker is linked with TestSupport, a tests' module"])
@@ -195,7 +207,8 @@ struct HouseRuleTests {
         #expect(HouseRules.foldersWithoutTarget(Self.manifest, files).isEmpty)
         let lost = swift("// A\n", at: "Tests/LostTests/A.swift")
         #expect(HouseRules.foldersWithoutTarget(Self.manifest, files + [lost]).map(\.path) == ["Tests/LostTests"])
-        #expect(HouseRules.foldersWithoutTarget(Self.manifest, Array(files.dropLast())).map(\.path) == ["Package.swift"])
+        #expect(
+            HouseRules.foldersWithoutTarget(Self.manifest, Array(files.dropLast())).map(\.path) == ["Package.swift"])
     }
 
     @Test("a plugin that is missing in any of the three places is found")
@@ -253,7 +266,8 @@ struct DocumentRuleTests {
     @Test(
         "links that lead somewhere are left alone",
         arguments: [
-            "[x](b.md)", "[x](../docs/b.md#the-one-and-two)", "[x](#a)", "[x](../Sources/Made)", "[x](https://swift.org/x)",
+            "[x](b.md)", "[x](../docs/b.md#the-one-and-two)", "[x](#a)", "[x](../Sources/Made)",
+            "[x](https://swift.org/x)",
             "```\n[x](c.md)\n```",
         ])
     func sound(text: String) {
@@ -281,6 +295,15 @@ struct DocumentRuleTests {
     @Test("a word that a document should have is found missing")
     func words() {
         #expect(DocumentRules.unmentioned(["one", "two"], in: Self.document("one\n")).count == 1)
+    }
+
+    @Test("tables and keys are found in SQL and Lua")
+    func stores() {
+        let script = SourceFile(
+            path: "a.lua", text: "-- A\nlocal a = base .. ':ring:' .. p\nget(base .. ':run:' .. s)\n")
+        #expect(DocumentRules.redisKeys(in: [script, script]) == [":ring", ":run"])
+        let migration = SourceFile(path: "a.sql", text: "-- A\nCREATE TABLE a_b (c text);\nCREATE TABLE d (e text);\n")
+        #expect(DocumentRules.tables(in: migration) == ["a_b", "d"])
     }
 
     @Test("a diagram with an arrow too many, too few, or of another event differs from the code")

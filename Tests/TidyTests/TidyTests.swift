@@ -109,6 +109,16 @@ struct TidyTests {
         expectNone(DocumentRules.unmentioned(self.manifest.workers, in: try self.checkout.file("README.md")))
     }
 
+    @Test("the architecture names every table of the ledger and every key of Redis")
+    func storesAreDescribed() throws {
+        let document = try self.checkout.file("docs/architecture.md")
+        let tables = DocumentRules.tables(
+            in: try self.checkout.file("migrations/platform/0001_create_job_ledger.up.sql"))
+        let keys = DocumentRules.redisKeys(in: self.checkout.files("lua"))
+        #expect(tables.contains("jobs") && keys.contains(":ring"))
+        expectNone(DocumentRules.unmentioned(tables.map { "`\($0)`" } + keys.map { "}\($0)" }, in: document))
+    }
+
     @Test("the diagram of a job's life draws what the code allows, and nothing else")
     func diagram() throws {
         let document = try self.checkout.file("docs/job-life.md")

@@ -85,26 +85,28 @@ public struct Demo: Sendable {
 
     private func perform(in directory: DemoDirectory) async throws -> DemoReport {
         let start = ContinuousClock.now
-        var report = DemoReport(seed: self.configuration.seed)
         self.screen.line("starting redis-server, postgres, the API and two workers in \(directory.path) …")
         let stack = try await DevStack.start(
             DevStack.Configuration(
                 directory: directory.path, executable: self.configuration.executable,
                 migrations: directory.migrations, workers: DemoStage.workers, log: directory.log),
             logger: self.logger)
-        var processes: [DemoProcess] = []
+        var report: DemoReport
+        let processes: [DemoProcess]
         do {
             let stage = try DemoStage(stack, directory: directory, screen: self.screen, logger: self.logger)
             self.screen.line("up after \((ContinuousClock.now - start).shown): \(stack.apiURL)")
-            await self.tell(on: stage, &report)
+            report = await self.tellUnlessAPartEnds(on: stage)
             processes = await stage.processes()
             await stage.close()
         } catch {
             await stack.stop()
             throw error
         }
+        let stopping = ContinuousClock.now
         self.screen.line("stopping …")
         await stack.stop()
+        self.screen.line("stopped after \((ContinuousClock.now - stopping).shown)")
         try Task.checkCancellation()
         let ended = DemoChecks.nothingIsLeft(of: processes)
         self.screen.show(ended)
@@ -113,8 +115,40 @@ public struct Demo: Sendable {
         return report
     }
 
+    private enum Ending: Sendable {
+        case told(DemoReport)
+        /// A part of the stack ended by itself; nil: nobody waits any more.
+        case ended(String?)
+    }
+
+    /// Tells the story to its end, or until a part of the stack ends by itself: waiting for it would be in vain.
+    private func tellUnlessAPartEnds(on stage: DemoStage) async -> DemoReport {
+        await withTaskGroup(of: Ending.self) { group in
+            group.addTask { .told(await self.tell(on: stage)) }
+            group.addTask { .ended(await stage.stack.waitForFailure()) }
+            var report = DemoReport(seed: self.configuration.seed)
+            var failure: String?
+            for await ending in group {
+                switch ending {
+                case .told(let told): report = told
+                case .ended(let part): failure = part
+                }
+                group.cancelAll()
+            }
+            if let failure {
+                let failed = DemoReport.Check(
+                    name: "no part of the stack ends by itself", passed: false,
+                    detail: "\(failure); the last lines of the log:\n\(stage.directory.endOfLog)")
+                self.screen.show(failed)
+                report.checks.append(failed)
+            }
+            return report
+        }
+    }
+
     /// The story.
-    private func tell(on stage: DemoStage, _ report: inout DemoReport) async {
+    private func tell(on stage: DemoStage) async -> DemoReport {
+        var report = DemoReport(seed: self.configuration.seed)
         do {
             try await stage.waitForWorkers(besides: [])
             self.screen.title("1. Ten families sign up, and a worker is killed while it makes their databases")
@@ -128,11 +162,14 @@ public struct Demo: Sendable {
             self.screen.title("5. Checks")
             await DemoChecks(stage: stage).run(signedUp, billing, version: version, &report)
         } catch {
+            // Then whoever cancelled says why.
+            if Task.isCancelled { return report }
             let failed = DemoReport.Check(
                 name: "the story could be told to its end", passed: false,
                 detail: "\(error); the last lines of the log:\n\(stage.directory.endOfLog)")
             self.screen.show(failed)
             report.checks.append(failed)
         }
+        return report
     }
 }

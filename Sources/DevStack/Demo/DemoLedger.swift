@@ -51,9 +51,9 @@ struct DemoLedger: Sendable {
     /// The platform's figures of the latest day, by name.
     func platformMetrics() async throws -> [(name: String, value: String)] {
         try await self.platform.query(
-            "SELECT DISTINCT ON (metric_name) metric_name, metric_value FROM platform_analytics "
+            "SELECT DISTINCT ON (metric_name) metric_name, trim_scale(metric_value) FROM platform_analytics "
                 + "WHERE family_id IS NULL AND plan IS NULL ORDER BY metric_name, metric_date DESC"
-        ).map { (try $0.string("metric_name"), try $0.string("metric_value")) }
+        ).map { (try $0.string(at: 0), try $0.string(at: 1)) }
     }
 
     /// One column of texts.

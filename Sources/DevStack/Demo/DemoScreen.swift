@@ -9,9 +9,15 @@ public final class DemoScreen: Sendable {
     private let state = Mutex(State())
 
     private struct State {
-        /// What stands on the line that is being rewritten.
+        /// What the live line says.
         var live: String?
+        /// Whether it is to be seen: where nothing can be rewritten, not each step of it is.
+        var isShown = true
+        var shownAt: ContinuousClock.Instant?
     }
+
+    /// How often the live line is written where it cannot be rewritten.
+    private static let pause: Duration = .seconds(1)
 
     /// - Parameters:
     ///   - isTerminal: Whether a carriage return goes back to the line's beginning.
@@ -25,27 +31,34 @@ public final class DemoScreen: Sendable {
     func line(_ text: String) {
         self.state.withLock { state in
             if self.isTerminal, state.live != nil { self.write("\r\u{1B}[K") }
-            state.live = nil
+            state = State()
             self.write(text + "\n")
         }
     }
 
     func title(_ text: String) { self.line("\n\(text)") }
 
-    /// A line that the next one replaces; where that is not possible, a line each time that it says something new.
+    /// A line that the next one replaces; where that is not possible, a line now and then.
     func live(_ text: String) {
         self.state.withLock { state in
             guard state.live != text else { return }
             state.live = text
-            self.write(self.isTerminal ? "\r\u{1B}[K  \(text)" : "  \(text)\n")
+            if self.isTerminal { return self.write("\r\u{1B}[K  \(text)") }
+            let now = ContinuousClock.now
+            state.isShown = state.shownAt.map { now - $0 >= Self.pause } ?? true
+            guard state.isShown else { return }
+            state.shownAt = now
+            self.write("  \(text)\n")
         }
     }
 
     /// Keeps what the live line says.
     func keepLive() {
         self.state.withLock { state in
-            if self.isTerminal, state.live != nil { self.write("\n") }
-            state.live = nil
+            if let live = state.live {
+                if self.isTerminal { self.write("\n") } else if !state.isShown { self.write("  \(live)\n") }
+            }
+            state = State()
         }
     }
 

@@ -88,9 +88,12 @@ extension WorkerSession {
             return next
         }
         var backoff = Backoff()
-        while !self.isLost {
+        while true {
             do {
-                let jobs = try await self.ledger.begin(ids, session: self.id, number: number)
+                // Shielded: a drain cancels the claim loop, and a begin cut short would leave jobs that nobody runs.
+                let jobs = try await Task {
+                    try await self.ledger.begin(ids, session: self.id, number: number)
+                }.value
                 let begun = Set(jobs.map(\.id))
                 // Stale hints: somebody else ran them, or they were cancelled.
                 self.acknowledgements.add(ids.filter { !begun.contains($0) }, queue)
@@ -102,6 +105,8 @@ extension WorkerSession {
             } catch {
                 self.logger.warning("attempts could not be begun; trying again", metadata: ["error": "\(error)"])
             }
+            // A session that stops leaves them: what Redis holds for it goes back when it ends.
+            guard self.isWorking else { return }
             await backoff.pause()
         }
     }
@@ -135,7 +140,7 @@ extension WorkerSession {
         let outcome = await self.runner.run(entry, queue: queue)
         var backoff = Backoff()
         var mayBeSettled = false
-        while !self.isLost {
+        while !self.isLost, !self.hasEnded {
             do {
                 let settled = SettledFast(entry, outcome.settlement)
                 let fenced = try await self.index.settle([settled], of: queue, session: self.id)

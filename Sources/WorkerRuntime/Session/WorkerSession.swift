@@ -37,6 +37,7 @@ final class WorkerSession: Sendable {
     private let phase = Mutex(Phase.working)
     let phaseChanged = WakeSignal()
     let nextClaim = Mutex<Int64>(0)
+    private let ended = Atomic(false)
 
     /// In the order in which a session may go through them; each may be left out.
     private enum Phase: Int, Sendable {
@@ -105,6 +106,8 @@ final class WorkerSession: Sendable {
     }
 
     var isWorking: Bool { self.phase.withLock { $0 } == .working }
+    /// Nothing of the session is waited for any more.
+    var hasEnded: Bool { self.ended.load(ordering: .acquiring) }
     var isLost: Bool { self.phase.withLock { $0 } == .lost }
 
     /// Works until drained or lost. Not to be cancelled: `drain` and `hurry` end it in order.
@@ -117,10 +120,15 @@ final class WorkerSession: Sendable {
             await self.claimUntilToldToStop()
             await self.endAttempts()
             self.settler.finish()
-            // The settler is the only child that ends by itself, when all is written; a lost session has nothing to write.
-            if !self.isLost { await group.next() }
+            // The settler ends by itself when all is written; a lost session has nothing to write. With the ledger away
+            // the wait has an end, too: the session's end then gives the jobs back as crashed.
+            if !self.isLost {
+                group.addTask { try? await Task.sleep(for: self.configuration.cancellationGrace + .seconds(5)) }
+                await group.next()
+            }
             group.cancelAll()
         }
+        self.ended.store(true, ordering: .releasing)
         await self.flushCountersOnce()
         return self.isLost ? .lost : .stopped
     }

@@ -40,7 +40,12 @@ struct DoctorCommand: AsyncParsableCommand {
             diagnosis.findings += await Self.checkStores(context)
             await stores.close()
         } catch {
-            // Which setting it is, `checkSettings` has said.
+            // `checkSettings` has mostly said so already.
+            if diagnosis.failure == nil {
+                let failure = CommandFailure(error)
+                diagnosis.findings.append(
+                    .fail("settings", failure.description, remedy: failure.exit.remedy, exit: failure.exit))
+            }
         }
         let colored = StandardStream.output.isTerminal && getenv("NO_COLOR") == nil
         try self.common.output.show(diagnosis, asText: diagnosis.text(colored: colored))

@@ -10,7 +10,8 @@ func checkPostgres(_ context: CommandContext) async throws -> [Finding] {
         "superuser_reserved_connections",
     ]
     var settings: [String: String] = [:]
-    for row in try await platform.query("SELECT name, setting FROM pg_settings WHERE name = ANY ($1)", [.array(names)]) {
+    let rows = try await platform.query("SELECT name, setting FROM pg_settings WHERE name = ANY ($1)", [.array(names)])
+    for row in rows {
         settings[try row.string("name")] = try row.string("setting")
     }
     func number(_ name: String) -> Int { settings[name].flatMap { Int($0) } ?? 0 }

@@ -34,7 +34,8 @@ func checkQueues(_ context: CommandContext) async throws -> [Finding] {
     for row in orphans {
         findings.append(
             .warn(
-                "queue \(try row.string("queue"))", "\(try row.int("jobs")) jobs wait in a queue that no worker ever had",
+                "queue \(try row.string("queue"))",
+                "\(try row.int("jobs")) jobs wait in a queue that no worker ever had",
                 remedy: "start a worker that has their kinds: chorewheel work"))
     }
     let differences = try await persistentDifferences(context, queues.all)

@@ -40,8 +40,8 @@ func checkServers(_ context: CommandContext) async throws -> [Finding] {
             let failure = CommandFailure(error)
             findings.append(
                 .fail(
-                    "server \(load.name)", failure.description, remedy: "mend its row in database_servers, or the server",
-                    exit: failure.exit))
+                    "server \(load.name)", failure.description,
+                    remedy: "mend its row in database_servers, or the server", exit: failure.exit))
         }
     }
     return findings

@@ -43,8 +43,8 @@ struct FamilyPage: Encodable {
     var text: String {
         guard !self.families.isEmpty else { return "no families\n" }
         var table = TextTable(
-            "SLUG", "NAME", "STATUS", "PLAN", .number("SCHEMA"), .number("MEMBERS"), .number("MB"), "DATABASE", "CREATED"
-        )
+            "SLUG", "NAME", "STATUS", "PLAN", .number("SCHEMA"), .number("MEMBERS"), .number("MB"), "DATABASE",
+            "CREATED")
         for family in self.families {
             table.append([
                 family.slug, family.name, family.status.rawValue, family.plan,

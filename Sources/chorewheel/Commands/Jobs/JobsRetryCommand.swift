@@ -20,7 +20,9 @@ struct JobsRetryCommand: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        guard self.ids.isEmpty == self.dead else { throw ValidationError("Name jobs by their ids, or all with --dead.") }
+        guard self.ids.isEmpty == self.dead else {
+            throw ValidationError("Name jobs by their ids, or all with --dead.")
+        }
         if self.kind != nil, !self.dead { throw ValidationError("--kind goes with --dead.") }
     }
 

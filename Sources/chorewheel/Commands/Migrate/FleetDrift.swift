@@ -1,5 +1,5 @@
-// Looks into families' databases for schemas that are not what their migrations made: an edited file, a change by hand, a
-// migration that was begun and not ended.
+// Looks into families' databases for schemas that are not what their migrations made: an edited file, a change by
+// hand, a migration that was begun and not ended.
 
 import Logging
 import Postgres

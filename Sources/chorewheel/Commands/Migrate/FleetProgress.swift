@@ -1,5 +1,5 @@
-// Watches a fleet run and shows how far it is on standard error: one line that moves on a terminal, else a line for each
-// family that is done.
+// Watches a fleet run and shows how far it is on standard error: one line that moves on a terminal, else a line for
+// each family that is done.
 
 import JobModel
 import Tenancy

@@ -31,7 +31,9 @@ struct MigrateStatusCommand: AsyncParsableCommand {
                     all += page
                 }
             }
-            if self.drift { fleet.problems = try await FleetDrift(tenancy: tenancy, logger: context.logger).look(at: all) }
+            if self.drift {
+                fleet.problems = try await FleetDrift(tenancy: tenancy, logger: context.logger).look(at: all)
+            }
             let status = StatusDocument(migrations: directory.path, platform: platform, families: fleet)
             try context.output.show(status, asText: status.text)
         }
