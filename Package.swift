@@ -41,7 +41,7 @@ func module(_ name: String, _ dependencies: [Target.Dependency], plugins: [Targe
 func worker(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(
         name: "\(name)Worker",
-        dependencies: ["WorkerKit", "JobModel", "Postgres", logging] + dependencies,
+        dependencies: ["WorkerKit", "JobModel", "JobQueue", "Postgres", logging] + dependencies,
         path: "workers/\(name)",
         exclude: ["README.md"],
         swiftSettings: strict,
@@ -126,7 +126,8 @@ let package = Package(
         .executableTarget(
             name: "chorewheel",
             dependencies: [
-                "ControlPlane", "DevStack", "JobModel", "JobQueue", "Postgres", "Processes", "Redis", "Telemetry", "Tenancy",
+                "ControlPlane", "DevStack", "JobModel", "JobQueue", "Postgres", "Processes", "Redis", "Telemetry",
+                "Tenancy",
                 "WorkerCatalog", "WorkerKit", "WorkerRuntime", argumentParser, asyncHTTPClient, configuration, crypto,
                 lifecycle, unixSignals, logging, nioCore,
             ],
@@ -142,7 +143,10 @@ let package = Package(
         module("TestSupport", ["LocalServers", "Processes", logging]),
         module(
             "QueueTestSupport",
-            ["JobModel", "JobQueue", "Postgres", "Redis", "Tenancy", "TestSupport", "WorkerKit", "WorkerRuntime", logging]),
+            [
+                "JobModel", "JobQueue", "Postgres", "Redis", "Tenancy", "TestSupport", "WorkerKit", "WorkerRuntime",
+                logging,
+            ]),
         tests("JobModelTests", ["JobModel"]),
         tests("JobQueueTests", ["JobModel", "JobQueue", "Postgres", "QueueTestSupport", "Redis", "TestSupport"]),
         tests(
@@ -176,7 +180,8 @@ let package = Package(
         tests(
             "StripeTests",
             [
-                "Stripe", "StripeWebhookWorker", "JobModel", "JobQueue", "WorkerKit", "Postgres", "TestSupport", logging,
+                "Stripe", "StripeWebhookWorker", "JobModel", "JobQueue", "WorkerKit", "Postgres", "TestSupport",
+                logging,
             ]),
         tests("LocalServersTests", ["LocalServers", "Processes", "TestSupport"]),
     ]

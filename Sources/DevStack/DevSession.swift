@@ -14,7 +14,10 @@ public enum DevSession {
         _ configuration: DevStack.Configuration, logger: Logger, say: @escaping @Sendable (String) -> Void
     ) async throws {
         let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
-        say("starting redis-server, postgres, the API and \(configuration.workers) workers in \(configuration.directory) …")
+        say(
+            "starting redis-server, postgres, the API and \(configuration.workers) workers "
+                + "in \(configuration.directory) …"
+        )
         let stack = try await DevStack.start(configuration, logger: logger)
         say(
             """

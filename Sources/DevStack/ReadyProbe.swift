@@ -1,8 +1,8 @@
 // Waits until the API says that it is ready.
 
-internal import NIOHTTP1
 internal import AsyncHTTPClient
 internal import NIOCore
+internal import NIOHTTP1
 internal import NIOPosix
 internal import Processes
 

@@ -1,13 +1,13 @@
-// The enqueue client: what a web tier in Swift holds. Durable jobs go into the ledger, in the caller's transaction if it
-// gives its connection; fast jobs go to Redis. Then what people do with jobs and queues.
+// The enqueue client: what a web tier in Swift holds. Durable jobs go into the ledger, in the caller's transaction if
+// it gives its connection; fast jobs go to Redis. Then what people do with jobs and queues.
 
 public import JobModel
 public import Postgres
 
 /// Enqueues jobs, and acts on them.
 ///
-/// A value over shared pools; any number of tasks may use it. Redis may be down: durable jobs are accepted all the same,
-/// and dispatched when it is back.
+/// A value over shared pools; any number of tasks may use it. Redis may be down: durable jobs are accepted all the
+/// same, and dispatched when it is back.
 public struct JobQueueClient: Sendable {
     public let ledger: Ledger
     public let index: DispatchIndex
@@ -88,7 +88,8 @@ public struct JobQueueClient: Sendable {
             }
         }
         guard durabilities.count <= 1 else {
-            throw JobQueueError.invalid("jobs", "must be all durable or all fast: a batch is enqueued whole or not at all")
+            throw JobQueueError.invalid(
+                "jobs", "must be all durable or all fast: a batch is enqueued whole or not at all")
         }
         return durabilities.first == .fast
             ? try await self.enqueueFast(requests) : try await self.ledger.enqueue(requests)
@@ -100,7 +101,8 @@ public struct JobQueueClient: Sendable {
         }
         guard kind.target.allows(request.target) else {
             throw JobQueueError.invalid(
-                "family", kind.target == .family ? "is required by kind \(kind.kind)" : "is not taken by kind \(kind.kind)")
+                "family",
+                kind.target == .family ? "is required by kind \(kind.kind)" : "is not taken by kind \(kind.kind)")
         }
         if let schema = kind.payloadSchema { try PayloadSchema.check(request.payload, against: schema) }
         return kind

@@ -1,5 +1,7 @@
 // Ids are minted from the wall clock and the system's random numbers, here and nowhere else.
 
+public import JobModel
+
 #if canImport(Glibc)
 internal import Glibc
 #elseif canImport(Musl)
@@ -7,7 +9,6 @@ internal import Musl
 #else
 internal import Darwin
 #endif
-public import JobModel
 
 extension UUIDIdentifier {
     /// A new version 7 id.

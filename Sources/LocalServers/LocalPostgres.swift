@@ -4,9 +4,8 @@
 // In the directory: `password` (of the superuser, 0600), `port`, `log`, `server.lock`, and `cluster/`, which belongs to
 // the user that the server runs as and holds `data/` and the socket. The making of it is in `PostgresCluster`.
 
-public import Processes
-
 public import Logging
+public import Processes
 import Synchronization
 
 #if canImport(Darwin)

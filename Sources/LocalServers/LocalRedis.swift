@@ -4,9 +4,8 @@
 // In the directory: `redis.conf` (holds the password, 0600, written anew at each start), `password`, `port`, `log`,
 // `server.lock`, and `data/`.
 
-public import Processes
-
 public import Logging
+public import Processes
 import Synchronization
 
 #if canImport(Darwin)

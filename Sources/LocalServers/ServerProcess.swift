@@ -1,9 +1,8 @@
 // What the two private servers have in common: one process at a time, ready or not, stopped, killed, suspended. Which
 // program, with which settings, and what "ready" means is LocalPostgres' and LocalRedis' business.
 
-internal import Processes
-
 import Logging
+internal import Processes
 import Synchronization
 
 #if canImport(Darwin)

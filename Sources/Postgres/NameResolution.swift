@@ -5,9 +5,9 @@ import Dispatch
 import Synchronization
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Darwin)
-    import Darwin
+import Darwin
 #endif
 
 /// A look-up under way on a Dispatch thread; it interrupts the wait when it is done.
@@ -40,9 +40,9 @@ final class NameResolution: Sendable {
     private static func lookUp(_ host: String) -> Result<[String], PostgresError> {
         var hints = addrinfo()
         #if canImport(Glibc)
-            hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         #else
-            hints.ai_socktype = SOCK_STREAM
+        hints.ai_socktype = SOCK_STREAM
         #endif
         var list: UnsafeMutablePointer<addrinfo>?
         let failure = getaddrinfo(host, nil, &hints, &list)

@@ -9,9 +9,9 @@
 import Synchronization
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Darwin)
-    import Darwin
+import Darwin
 #endif
 
 /// Names a wait, so that another thread can interrupt it.
@@ -66,13 +66,13 @@ final class PostgresLoop: SerialExecutor, @unchecked Sendable {
         }
         let context = Unmanaged.passRetained(self).toOpaque()
         #if canImport(Darwin)
-            var thread: pthread_t?
-            let failure = pthread_create(&thread, nil, { PostgresLoop.enter($0) }, context)
-            if let thread { pthread_detach(thread) }
+        var thread: pthread_t?
+        let failure = pthread_create(&thread, nil, { PostgresLoop.enter($0) }, context)
+        if let thread { pthread_detach(thread) }
         #else
-            var thread = pthread_t()
-            let failure = pthread_create(&thread, nil, { PostgresLoop.enter($0) }, context)
-            if failure == 0 { pthread_detach(thread) }
+        var thread = pthread_t()
+        let failure = pthread_create(&thread, nil, { PostgresLoop.enter($0) }, context)
+        if failure == 0 { pthread_detach(thread) }
         #endif
         precondition(failure == 0, "cannot start a thread: errno \(failure)")
     }
@@ -208,9 +208,9 @@ final class PostgresLoop: SerialExecutor, @unchecked Sendable {
 
     private static var currentThreadID: UInt {
         #if canImport(Darwin)
-            UInt(bitPattern: pthread_self())
+        UInt(bitPattern: pthread_self())
         #else
-            UInt(pthread_self())
+        UInt(pthread_self())
         #endif
     }
 }

@@ -1,5 +1,5 @@
-// A queue of its own for each test: a database cloned from a migrated template, and a Redis namespace, so that tests run
-// in parallel and see nobody else's jobs.
+// A queue of its own for each test: a database cloned from a migrated template, and a Redis namespace, so that tests
+// run in parallel and see nobody else's jobs.
 
 public import JobModel
 public import JobQueue

@@ -28,7 +28,8 @@ public struct Tenancy: Sendable {
         self.databases = FamilyDatabases(platform: platform, secrets: secrets)
     }
 
-    /// Makes the platform's own server the first of the fleet, if there is none. Call it after the platform's migration.
+    /// Makes the platform's own server the first of the fleet, if there is none. Call it after the platform's
+    /// migration.
     public func bootstrap() async throws {
         let own = self.platform.configuration
         try await self.platform.query(

@@ -15,7 +15,8 @@ public struct TenancyError: Error, Sendable, CustomStringConvertible {
         case secret
         /// A migration file, or the directory, breaks a rule; the message names the file. Nothing was done.
         case migrationFile = "migration_file"
-        /// An applied migration's file is not the one that was applied; the message names the version. Nothing was done.
+        /// An applied migration's file is not the one that was applied; the message names the version. Nothing was
+        /// done.
         case edited
         /// An applied migration has no file. Nothing was done.
         case missing

@@ -1,8 +1,7 @@
 // Finds the `chorewheel` that was built together with the running tests.
 
-public import Processes
-
 internal import LocalServers
+public import Processes
 
 #if canImport(Darwin)
 import Darwin

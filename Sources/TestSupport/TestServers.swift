@@ -2,9 +2,8 @@
 // service, nothing is shared with another process, and nothing is left: when the test process ends, however it ends,
 // the leashes stop the servers and the temporary directory is deleted.
 
-internal import Processes
-
 public import LocalServers
+internal import Processes
 import Synchronization
 
 #if canImport(Darwin)

@@ -48,7 +48,8 @@ public final class RuntimeCounters: Sendable {
 
     private func count(_ name: String, _ labels: [SharedCounter.Label], by amount: Int = 1) {
         guard amount > 0 else { return }
-        Counter(label: "chorewheel_worker_\(name)", dimensions: labels.map { ($0.name, $0.value) }).increment(by: amount)
+        Counter(label: "chorewheel_worker_\(name)", dimensions: labels.map { ($0.name, $0.value) }).increment(
+            by: amount)
         self.pending.withLock { $0[Name(name: name, labels: labels), default: 0] += amount }
     }
 

@@ -1,11 +1,11 @@
 // A worker process's work: one session after another, until it is told to stop.
 
+internal import JobModel
 public import JobQueue
 public import Logging
 public import ServiceLifecycle
-public import WorkerKit
-internal import JobModel
 internal import Synchronization
+public import WorkerKit
 
 #if canImport(Glibc)
 internal import Glibc
@@ -17,8 +17,8 @@ internal import Darwin
 
 /// Claims jobs and runs them.
 ///
-/// A service: graceful shutdown drains (handlers go on for `configuration.grace`, then are cancelled and their jobs given
-/// back at no cost); cancelling the task drains without grace.
+/// A service: graceful shutdown drains (handlers go on for `configuration.grace`, then are cancelled and their jobs
+/// given back at no cost); cancelling the task drains without grace.
 public final class Worker: Service {
     private let configuration: WorkerConfiguration
     private let registry: HandlerRegistry

@@ -1,10 +1,10 @@
 // A worker process from end to end, for executables of other packages: settings, logging, stores, signals, worker.
 
 public import Logging
-public import WorkerKit
 public import ServiceLifecycle
 internal import Telemetry
 internal import UnixSignals
+public import WorkerKit
 
 #if canImport(Glibc)
 internal import Glibc
@@ -58,7 +58,8 @@ public enum WorkerApplication {
         guard let level = Logger.Level(rawValue: level) else {
             throw InvalidSetting(
                 field: "chorewheel.log.level",
-                rule: "must be one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")), is \"\(level)\"")
+                rule: "must be one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")), is \"\(level)\""
+            )
         }
         let format = settings.string("chorewheel.log.format") ?? "text"
         guard let format = LogFormat(rawValue: format) else {

@@ -46,7 +46,8 @@ struct JobLifeTests {
     func oldEpochIsFenced() {
         let life = JobLife(state: .running, attempt: 2, epoch: 2)
         for (name, event) in Self.events(epoch: 1) {
-            guard ["succeeded", "retry", "snooze", "park", "dead", "cancelled", "giveBack", "crash"].contains(name) else {
+            guard ["succeeded", "retry", "snooze", "park", "dead", "cancelled", "giveBack", "crash"].contains(name)
+            else {
                 continue
             }
             #expect(throws: JobLife.Refusal.fenced) { try life.after(event) }

@@ -39,8 +39,10 @@ struct ValueTests {
 
     @Test(
         "kinds and queues are plain names",
-        arguments: [("family.provision", true), ("a", true), ("A", false), ("", false), ("1a", false), ("a b", false),
-            ("a:b", false), (String(repeating: "a", count: 64), true), (String(repeating: "a", count: 65), false)])
+        arguments: [
+            ("family.provision", true), ("a", true), ("A", false), ("", false), ("1a", false), ("a b", false),
+            ("a:b", false), (String(repeating: "a", count: 64), true), (String(repeating: "a", count: 65), false),
+        ])
     func names(text: String, isValid: Bool) {
         #expect(((try? JobKind(validating: text)) != nil) == isValid)
         #expect(((try? QueueName(validating: text)) != nil) == isValid)
@@ -59,8 +61,13 @@ struct ValueTests {
     func decisions() {
         let policy = RetryPolicy(maxAttempts: 3)
         #expect(policy.settlement(for: .transient(), failures: 2, jitter: 0) == .dead(spent: true, .attemptsExhausted))
-        if case .retry = policy.settlement(for: .transient(), failures: 1, jitter: 0) {} else { Issue.record("no retry") }
-        #expect(policy.settlement(for: .transient(after: .seconds(9)), failures: 0, jitter: 0) == .retry(after: .seconds(9)))
+        if case .retry = policy.settlement(for: .transient(), failures: 1, jitter: 0) {
+        } else {
+            Issue.record("no retry")
+        }
+        #expect(
+            policy.settlement(for: .transient(after: .seconds(9)), failures: 0, jitter: 0) == .retry(after: .seconds(9))
+        )
         #expect(policy.settlement(for: .undecodable, failures: 0, jitter: 0) == .dead(spent: false, .undecodable))
         #expect(policy.settlement(for: .permanent, failures: 0, jitter: 0) == .dead(spent: true, .discarded))
         if case .park(.databaseDown, _) = policy.settlement(for: .notReady(.databaseDown), failures: 9, jitter: 0) {

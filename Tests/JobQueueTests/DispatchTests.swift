@@ -183,7 +183,8 @@ struct DispatchTests {
             #expect(try await queue.ledger.repair() == 1)
             #expect(try await queue.ledger.repair() == 0)
             #expect(
-                try await queue.count("SELECT count(*) FROM job_dispatches WHERE job_id = $1::uuid", [.text(id.description)])
+                try await queue.count(
+                    "SELECT count(*) FROM job_dispatches WHERE job_id = $1::uuid", [.text(id.description)])
                     == 1)
         }
     }

@@ -90,12 +90,15 @@ struct LedgerTests {
         }
     }
 
-    @Test("the SQL function names the field that breaks a rule", arguments: [
-        ("SELECT enqueue('Bad Kind')", "kind"), ("SELECT enqueue('a', priority => 7)", "priority"),
-        ("SELECT enqueue('a', queue => 'B')", "queue"), ("SELECT enqueue('a', idempotency_key => '')", "idempotency_key"),
-        ("SELECT enqueue('a', max_attempts => 0)", "max_attempts"),
-        ("SELECT enqueue('a', to_jsonb(repeat('x', 524288)))", "payload"),
-    ])
+    @Test(
+        "the SQL function names the field that breaks a rule",
+        arguments: [
+            ("SELECT enqueue('Bad Kind')", "kind"), ("SELECT enqueue('a', priority => 7)", "priority"),
+            ("SELECT enqueue('a', queue => 'B')", "queue"),
+            ("SELECT enqueue('a', idempotency_key => '')", "idempotency_key"),
+            ("SELECT enqueue('a', max_attempts => 0)", "max_attempts"),
+            ("SELECT enqueue('a', to_jsonb(repeat('x', 524288)))", "payload"),
+        ])
     func rulesOfEnqueue(sql: String, field: String) async throws {
         try await QueueFixture.with { queue in
             let error = await #expect(throws: PostgresError.self) { try await queue.platform.query(sql) }

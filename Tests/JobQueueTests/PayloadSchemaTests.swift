@@ -18,7 +18,8 @@ struct PayloadSchemaTests {
     }
 
     static let sample = """
-        {"text": "a", "number": 1.5, "count": 2, "family": "01890a5d-ac96-774b-bcce-b302099a8057", "list": [{"name": "b"}]}
+        {"text": "a", "number": 1.5, "count": 2, "family": "01890a5d-ac96-774b-bcce-b302099a8057",
+         "list": [{"name": "b"}]}
         """
 
     @Test("a payload of the shape passes")
@@ -27,12 +28,15 @@ struct PayloadSchemaTests {
         try PayloadSchema.check(Array(Self.sample.utf8), against: schema)
     }
 
-    @Test("a payload of another shape is refused, naming the field", arguments: [
-        (#"{"text": 5}"#, "payload.count"), ("[]", "payload"), ("not json", "payload"),
-        (Self.sample.replacing("2,", with: "2.5,"), "payload.count"), (Self.sample.replacing("\"a\"", with: "null"), "payload.text"),
-        (Self.sample.replacing("{\"name\": \"b\"}", with: "{}"), "payload.list[0].name"),
-        (Self.sample.replacing("\"text\"", with: "\"flag\": 3, \"text\""), "payload.flag"),
-    ])
+    @Test(
+        "a payload of another shape is refused, naming the field",
+        arguments: [
+            (#"{"text": 5}"#, "payload.count"), ("[]", "payload"), ("not json", "payload"),
+            (Self.sample.replacing("2,", with: "2.5,"), "payload.count"),
+            (Self.sample.replacing("\"a\"", with: "null"), "payload.text"),
+            (Self.sample.replacing("{\"name\": \"b\"}", with: "{}"), "payload.list[0].name"),
+            (Self.sample.replacing("\"text\"", with: "\"flag\": 3, \"text\""), "payload.flag"),
+        ])
     func bad(payload: String, field: String) throws {
         let schema = try #require(PayloadSchema.derived(from: Sample.self))
         let error = #expect(throws: JobQueueError.self) {

@@ -1,9 +1,10 @@
 // The leash, as a real process: what holds it, what it holds, and how both end.
 
 import LocalServers
-@testable import Processes
 import TestSupport
 import Testing
+
+@testable import Processes
 
 #if canImport(Darwin)
 import Darwin

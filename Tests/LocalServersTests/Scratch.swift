@@ -1,8 +1,9 @@
 // What these tests need that no product does: a directory that goes away, and a plain child without a leash.
 
 import LocalServers
-@testable import Processes
 import Testing
+
+@testable import Processes
 
 #if canImport(Darwin)
 import Darwin

@@ -1,9 +1,10 @@
 // The servers seen through their own command line clients, so that these tests trust no code of ours to look.
 
 import LocalServers
-@testable import Processes
 import TestSupport
 import Testing
+
+@testable import Processes
 
 #if canImport(Darwin)
 import Darwin

@@ -1,9 +1,10 @@
 // The private servers, for real: started, stopped, killed, and started again on their data.
 
 import LocalServers
-@testable import Processes
 import TestSupport
 import Testing
+
+@testable import Processes
 
 #if canImport(Darwin)
 import Darwin

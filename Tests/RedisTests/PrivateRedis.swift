@@ -2,15 +2,15 @@
 // sockets. Ends with the test process, whatever happens to it.
 
 import LocalServers
-import Processes
 import Logging
+import Processes
 import Redis
 import TestSupport
 
 #if canImport(Darwin)
-    import Darwin
+import Darwin
 #else
-    import Glibc
+import Glibc
 #endif
 
 /// A directory and the servers in it; both go when the last reference does.
@@ -75,9 +75,9 @@ final class PrivateRedisGroup: Sendable {
 
     private static func isFree(_ port: Int) -> Bool {
         #if canImport(Darwin)
-            let descriptor = socket(AF_INET, SOCK_STREAM, 0)
+        let descriptor = socket(AF_INET, SOCK_STREAM, 0)
         #else
-            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         #endif
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }

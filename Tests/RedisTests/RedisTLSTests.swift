@@ -1,16 +1,16 @@
 // TLS against a real server that asks for a client certificate, too.
 
 import LocalServers
-import Processes
 import Logging
+import Processes
 import Redis
 import TestSupport
 import Testing
 
 #if canImport(Darwin)
-    import Darwin
+import Darwin
 #else
-    import Glibc
+import Glibc
 #endif
 
 @Suite(.timeLimit(.minutes(2))) struct RedisTLSTests {

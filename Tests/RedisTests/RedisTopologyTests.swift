@@ -1,17 +1,17 @@
 // Sockets, sentinels and a cluster: real servers that each test starts and stops.
 
 import LocalServers
-import Processes
 import Logging
+import Processes
 import TestSupport
 import Testing
 
 @testable import Redis
 
 #if canImport(Darwin)
-    import Darwin
+import Darwin
 #else
-    import Glibc
+import Glibc
 #endif
 
 @Suite(.timeLimit(.minutes(3))) struct RedisTopologyTests {

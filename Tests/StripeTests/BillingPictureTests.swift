@@ -1,8 +1,9 @@
 // Whose a subscription is, and which of a family's counts.
 
 import Stripe
-@testable import StripeWebhookWorker
 import Testing
+
+@testable import StripeWebhookWorker
 
 @Suite struct BillingPictureTests {
     static let smith = "00000000-0000-7000-8000-00000000000a"

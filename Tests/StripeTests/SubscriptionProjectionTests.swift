@@ -1,8 +1,9 @@
 // Any order and any repetition of events ends in one state, and it is the right one.
 
 import Stripe
-@testable import StripeWebhookWorker
 import Testing
+
+@testable import StripeWebhookWorker
 
 @Suite struct SubscriptionProjectionTests {
     static let plans = [

@@ -1,3 +1,5 @@
+// Sign-up and look-up of families.
+
 import JobModel
 import Postgres
 import TestSupport

@@ -1,3 +1,5 @@
+// The migrate and statistics handlers on real databases.
+
 import JobModel
 import MigrateSchemaWorker
 import Postgres
@@ -194,8 +196,8 @@ private func anyJob() -> JobID {
                     """
                     INSERT INTO assignments (chore_id, assigned_to, status, completed_at)
                     SELECT c.id, u.id, 'completed', d.at FROM chores c, users u,
-                        (VALUES (timestamptz '2026-03-30 23:59:59Z'), ('2026-03-31 00:00:00Z'), ('2026-03-31 12:00:00Z'),
-                                ('2026-04-01 00:00:00Z')) AS d (at)
+                        (VALUES (timestamptz '2026-03-30 23:59:59Z'), ('2026-03-31 00:00:00Z'),
+                                ('2026-03-31 12:00:00Z'), ('2026-04-01 00:00:00Z')) AS d (at)
                     WHERE u.username = 'kim'
                     """)
                 try await connection.query(
@@ -228,7 +230,8 @@ private func anyJob() -> JobID {
                 _ = try await self.compute(family, day: "2026-03-31", on: platform)
                 try await platform.database.query(
                     """
-                    INSERT INTO subscriptions (family_id, plan, status, amount_cents) VALUES ($1, 'premium', 'active', 1500)
+                    INSERT INTO subscriptions (family_id, plan, status, amount_cents)
+                    VALUES ($1, 'premium', 'active', 1500)
                     """, [.text(family.id.description)])
             }
             _ = try await platform.signUp()

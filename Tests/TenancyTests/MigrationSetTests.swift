@@ -1,3 +1,5 @@
+// Reading a directory of migrations, and refusing one that is not sound.
+
 import Testing
 
 @testable import Tenancy

@@ -1,3 +1,5 @@
+// The migration engine on a real server: up, down, drift, locks, and what a kill leaves behind.
+
 import Postgres
 import TestSupport
 import Testing
@@ -236,7 +238,8 @@ import Testing
                 let row = try await connection.query(
                     """
                     SELECT current_setting('lock_timeout') AS lock_timeout, current_setting('search_path') AS path,
-                           (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS locks
+                           (SELECT count(*) FROM pg_locks
+                             WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS locks
                     """
                 ).first
                 #expect(try row?.string("lock_timeout") == "0")

@@ -1,3 +1,5 @@
+// Provisioning on a real server: once, whatever breaks it off, and closed to everybody else.
+
 import JobModel
 import Postgres
 import ProvisionFamilyWorker

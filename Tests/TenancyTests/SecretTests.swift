@@ -1,3 +1,5 @@
+// What is sealed opens for its owner alone, and no plaintext password leaves the process.
+
 import JobModel
 import Testing
 

@@ -1,3 +1,5 @@
+// Slugs: the rules of the seed, and the names that come of them.
+
 import JobModel
 import Tenancy
 import Testing

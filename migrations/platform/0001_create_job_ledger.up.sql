@@ -118,8 +118,8 @@ CREATE TABLE job_steps (
     PRIMARY KEY (job_id, name)
 );
 
--- Effects of fast jobs on this database: a redelivery finds the row and does not run again. (A durable job's effect here
--- commits with its settlement and needs none; family databases have a table of the same name for both.)
+-- Effects of fast jobs on this database: a redelivery finds the row and does not run again. (A durable job's effect
+-- here commits with its settlement and needs none; family databases have a table of the same name for both.)
 CREATE TABLE job_inbox (
     job_id           uuid PRIMARY KEY,
     kind             text NOT NULL,

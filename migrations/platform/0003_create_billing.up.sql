@@ -1,7 +1,7 @@
 -- What families pay, and the events of Stripe that say so.
 --
--- From seed 000, mended: status, plan and currency have CHECKs; the index on family_id repeated its UNIQUE. Statuses are
--- the seed's words (`cancelled`, where Stripe spells `canceled`), and all of Stripe's are there.
+-- From seed 000, mended: status, plan and currency have CHECKs; the index on family_id repeated its UNIQUE. Statuses
+-- are the seed's words (`cancelled`, where Stripe spells `canceled`), and all of Stripe's are there.
 
 CREATE TABLE subscriptions (
     id                      uuid PRIMARY KEY DEFAULT gen_random_uuid(),

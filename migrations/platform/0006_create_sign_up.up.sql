@@ -12,7 +12,8 @@
 -- Returns:  one row: family_id, job_id (family.provision), user_id (the owner).
 -- Errors:   CW002 an input breaks a rule (HINT names the field)
 --           CW003 the slug, or the id, is taken (HINT names which), also by a sign-up that commits a moment earlier
--- Locks:    its slug and its owner's email, until the caller's commit: a second sign-up with either waits for the first.
+-- Locks:    its slug and its owner's email, until the caller's commit: a second sign-up with either waits for the
+-- first.
 CREATE FUNCTION sign_up_family(
     slug text,
     name text,

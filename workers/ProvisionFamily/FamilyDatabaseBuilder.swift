@@ -1,6 +1,7 @@
 // Role and database of one family, made and secured by the administrator's session that holds the lock on the name.
 //
-// 1. Whose a name is, is said by the comment on the role: CREATE ROLE and COMMENT commit together, which CREATE DATABASE
+// 1. Whose a name is, is said by the comment on the role: CREATE ROLE and COMMENT commit together, which CREATE
+// DATABASE
 //    and a comment on it cannot. A database is only made after its role, so a database beside our role is ours.
 // 2. The database lets nobody in until PUBLIC's rights are revoked (a template's ACL is not copied).
 // 3. Identifiers and literals in statements that take no parameters go through the two quoting functions.

@@ -7,7 +7,8 @@ internal import NIOCore
 extension Request {
     /// The body's bytes.
     ///
-    /// - Throws: `Problem`: 413 when it is larger, before it is read if it says so; 408 when it does not arrive in time;
+    /// - Throws: `Problem`: 413 when it is larger, before it is read if it says so; 408 when it does not arrive in
+    /// time;
     ///   400 when the connection breaks in its midst.
     func bytes(upTo max: Int) async throws -> [UInt8] {
         if let length = self.headers[.contentLength].flatMap({ Int($0) }), length > max {

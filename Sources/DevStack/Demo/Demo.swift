@@ -89,7 +89,8 @@ public struct Demo: Sendable {
         let stack = try await DevStack.start(
             DevStack.Configuration(
                 directory: directory.path, executable: self.configuration.executable,
-                migrations: directory.migrations, workers: DemoStage.workers, log: directory.log),
+                migrations: directory.migrations, workers: DemoStage.workers, log: directory.log,
+                isTemporary: directory.isTemporary),
             logger: self.logger)
         var report: DemoReport
         let processes: [DemoProcess]

@@ -53,7 +53,8 @@ public struct Reconciler: Sendable {
         }
         try await self.ledger.advanceWatermark()
         if report.repaired > 0 {
-            self.logger.error("the ledger held jobs that nothing would wake", metadata: ["repaired": "\(report.repaired)"])
+            self.logger.error(
+                "the ledger held jobs that nothing would wake", metadata: ["repaired": "\(report.repaired)"])
         }
         return report
     }

@@ -33,7 +33,8 @@ extension Ledger {
 
     /// Records outcomes. An attempt whose epoch is not the job's any more is fenced: nothing of its job changes.
     ///
-    /// - Parameter connection: Joins the transaction that is open on it, for an effect that commits with its settlement.
+    /// - Parameter connection: Joins the transaction that is open on it, for an effect that commits with its
+    /// settlement.
     /// - Returns: The ids that were settled.
     public func settle(
         _ attempts: [SettledAttempt], session: SessionID, on connection: PostgresConnection? = nil

@@ -37,7 +37,8 @@ extension JobQueueError {
     /// Reads an error of the ledger's SQL: CW001 is a conflict, CW002 a broken rule whose HINT names the field.
     public init(ledger error: PostgresError) {
         switch error.sqlState?.rawValue {
-        case "CW001": self.init(.conflict, field: error.hint, error.message, existing: error.detail.flatMap { JobID($0) })
+        case "CW001":
+            self.init(.conflict, field: error.hint, error.message, existing: error.detail.flatMap { JobID($0) })
         case "CW002": self.init(.invalid, field: error.hint, error.message)
         case "22P02", "22P05", "22021": self.init(.invalid, field: "payload", "must be JSON without NUL characters")
         default:

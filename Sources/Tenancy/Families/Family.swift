@@ -10,7 +10,8 @@ public enum FamilyStatus: String, Sendable, Codable, CaseIterable {
     case trial
     /// Pays. Goes to: suspended, cancelled.
     case active
-    /// Does not pay; people are kept out, the house goes on being kept (migrations, statistics). Goes to: active, cancelled.
+    /// Does not pay; people are kept out, the house goes on being kept (migrations, statistics). Goes to: active,
+    /// cancelled.
     case suspended
     /// Gone, or going. Goes to: active (it came back before its database was removed).
     case cancelled

@@ -1,5 +1,5 @@
-// The migrations of one directory, read and checked once. Whatever holds a MigrationSet holds a sound one: numbered from
-// 1 without gaps, each with its up and its down file, all of them UTF-8.
+// The migrations of one directory, read and checked once. Whatever holds a MigrationSet holds a sound one: numbered
+// from 1 without gaps, each with its up and its down file, all of them UTF-8.
 
 #if canImport(FoundationEssentials)
 internal import FoundationEssentials

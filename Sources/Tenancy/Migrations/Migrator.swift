@@ -96,7 +96,8 @@ public struct Migrator: Sendable {
 
     /// Reverts, by the down files, what is newer than a version. Data in what they drop is gone.
     ///
-    /// - Throws: as `migrate`, and `TenancyError(.downMismatch)` when a down file does not bring the former schema back.
+    /// - Throws: as `migrate`, and `TenancyError(.downMismatch)` when a down file does not bring the former schema
+    /// back.
     public func rollback(on connection: PostgresConnection, to target: Int) async throws -> MigrationResult {
         try await self.run(on: connection, target: target) { plan throws(TenancyError) in
             guard plan.target <= plan.current else {

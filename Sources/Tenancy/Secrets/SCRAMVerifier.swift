@@ -1,5 +1,5 @@
-// What PostgreSQL stores of a password, computed here: `CREATE ROLE … PASSWORD 'SCRAM-SHA-256$…'` sends no plaintext, so
-// none reaches a log, pg_stat_statements or a replica. RFC 5802, RFC 7677; PostgreSQL's scram-common.c.
+// What PostgreSQL stores of a password, computed here: `CREATE ROLE … PASSWORD 'SCRAM-SHA-256$…'` sends no plaintext,
+// so none reaches a log, pg_stat_statements or a replica. RFC 5802, RFC 7677; PostgreSQL's scram-common.c.
 //
 // It is not SASLprep: passwords are ours, and ASCII.
 

@@ -169,7 +169,9 @@ struct AttemptRunner: Sendable {
         let trouble = interruption?.trouble ?? WorkerKit.trouble(of: error)
         let settlement = policy.settlement(
             for: trouble, failures: info.failures, jitter: Double.random(in: 0..<1))
-        let said = interruption == .timeout ? AttemptError(type: "Timeout", message: "ran longer than its timeout")
+        let said =
+            interruption == .timeout
+            ? AttemptError(type: "Timeout", message: "ran longer than its timeout")
             : AttemptError(error)
         logger.log(
             level: settlement.isFailure ? .warning : .info, "attempt ended without success",

@@ -15,7 +15,9 @@ final class FirstValue<Value: Sendable>: Sendable {
     /// Sets the value, if none is set.
     func set(_ value: Value) {
         let (waiter, observers) = self.state.withLock { state in
-            guard state.value == nil else { return (nil as CheckedContinuation<Value, Never>?, [] as [@Sendable () -> Void]) }
+            guard state.value == nil else {
+                return (nil as CheckedContinuation<Value, Never>?, [] as [@Sendable () -> Void])
+            }
             state.value = value
             defer {
                 state.waiter = nil

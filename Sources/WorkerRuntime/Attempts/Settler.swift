@@ -1,5 +1,5 @@
-// Records outcomes in the ledger, many in one statement: attempts hand theirs in, one loop writes them. While a write is
-// under way the next batch gathers, so that the batches grow with the load and a lone job does not wait.
+// Records outcomes in the ledger, many in one statement: attempts hand theirs in, one loop writes them. While a write
+// is under way the next batch gathers, so that the batches grow with the load and a lone job does not wait.
 //
 // Invariants:
 // 1. What was handed in is written until it is settled or known to be fenced; a database that is away is waited for.

@@ -1,5 +1,5 @@
-// One session: registered, beating, claiming, running, settling; until it is told to stop, or finds that it was ended by
-// somebody else. What a session claimed is its own: nobody else settles it, and after its end it settles nothing.
+// One session: registered, beating, claiming, running, settling; until it is told to stop, or finds that it was ended
+// by somebody else. What a session claimed is its own: nobody else settles it, and after its end it settles nothing.
 //
 //   registered ──▶ working ──▶ draining (told to stop: claims nothing, lets handlers finish) ──▶ ended
 //                     └──────▶ lost (reaped by others: handlers are cancelled, nothing is settled) ──▶ ended

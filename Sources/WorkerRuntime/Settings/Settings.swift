@@ -2,8 +2,8 @@
 // variable `A_B` and the member `b` of the object `a` in the JSON file.
 //
 //   database.url            DATABASE_URL             the platform database
-//   redis.url               REDIS_URL                redis://, rediss://, redis+sentinel://, redis+cluster://, redis+unix://
-//   chorewheel.namespace    CHOREWHEEL_NAMESPACE     first part of every Redis key; default chorewheel
+//   redis.url               REDIS_URL                redis://, rediss://, redis+sentinel://, redis+cluster://,
+//   redis+unix:// chorewheel.namespace    CHOREWHEEL_NAMESPACE     first part of every Redis key; default chorewheel
 //   chorewheel.config       CHOREWHEEL_CONFIG        the file; default none
 //   … and each process's own, read through the same `Settings`.
 
@@ -25,7 +25,9 @@ public struct Settings: Sendable {
     public init(flags: [String: String] = [:], file: String? = nil) async throws {
         let given = InMemoryProvider(
             values: Dictionary(
-                uniqueKeysWithValues: flags.map { (AbsoluteConfigKey(ConfigKey($0.key)), ConfigValue(.string($0.value), isSecret: true)) }))
+                uniqueKeysWithValues: flags.map {
+                    (AbsoluteConfigKey(ConfigKey($0.key)), ConfigValue(.string($0.value), isSecret: true))
+                }))
         let environment = EnvironmentVariablesProvider()
         let first = ConfigReader(providers: [given, environment])
         guard let path = file ?? first.string(forKey: "chorewheel.config") else {
@@ -33,7 +35,8 @@ public struct Settings: Sendable {
             return
         }
         do {
-            let place = ConfigReader(provider: InMemoryProvider(values: ["filePath": .init(.string(path), isSecret: false)]))
+            let place = ConfigReader(
+                provider: InMemoryProvider(values: ["filePath": .init(.string(path), isSecret: false)]))
             let file = try await FileProvider<JSONSnapshot>(config: place)
             self.reader = ConfigReader(providers: [given, environment, file])
         } catch {
@@ -51,7 +54,8 @@ public struct Settings: Sendable {
     public func requiredString(_ name: String) throws(InvalidSetting) -> String {
         guard let text = self.string(name) else {
             throw InvalidSetting(
-                field: name, rule: "must be set: by \(Self.variable(name)), or in the file that CHOREWHEEL_CONFIG names")
+                field: name, rule: "must be set: by \(Self.variable(name)), or in the file that CHOREWHEEL_CONFIG names"
+            )
         }
         return text
     }
@@ -62,7 +66,8 @@ public struct Settings: Sendable {
         guard let text = self.string(name) else { return nil }
         guard let number = Int(text), range.contains(number) else {
             throw InvalidSetting(
-                field: name, rule: "must be a whole number from \(range.lowerBound) to \(range.upperBound), is \"\(text)\"")
+                field: name,
+                rule: "must be a whole number from \(range.lowerBound) to \(range.upperBound), is \"\(text)\"")
         }
         return number
     }
@@ -122,7 +127,8 @@ public struct Stores: Sendable {
         }
         let namespace = settings.string("chorewheel.namespace") ?? "chorewheel"
         guard namespace.utf8.count <= 64, !namespace.contains(where: { "{}: ".contains($0) }) else {
-            throw InvalidSetting(field: "chorewheel.namespace", rule: "must be at most 64 bytes without '{', '}', ':', ' '")
+            throw InvalidSetting(
+                field: "chorewheel.namespace", rule: "must be at most 64 bytes without '{', '}', ':', ' '")
         }
         self.pool = PostgresPool(limits: limits, logger: logger)
         self.platform = PostgresDatabase(pool: self.pool, configuration: database)

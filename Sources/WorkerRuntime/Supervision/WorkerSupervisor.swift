@@ -4,8 +4,8 @@
 internal import JobModel
 public import JobQueue
 public import Logging
-public import ServiceLifecycle
 internal import Processes
+public import ServiceLifecycle
 internal import Synchronization
 
 /// Runs N worker processes.

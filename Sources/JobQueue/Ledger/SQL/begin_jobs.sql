@@ -23,7 +23,7 @@ SELECT id, kind, queue, family_id, payload, payload_version, attempt, failures, 
     idempotency_key
 FROM begun
 UNION ALL
-SELECT j.id, j.kind, j.queue, j.family_id, j.payload::text, j.payload_version, j.attempt, j.failures, j.crashes, j.epoch,
-    j.max_attempts, j.idempotency_key
+SELECT j.id, j.kind, j.queue, j.family_id, j.payload::text, j.payload_version, j.attempt, j.failures, j.crashes,
+    j.epoch, j.max_attempts, j.idempotency_key
 FROM job_claims c JOIN jobs j ON j.id = ANY (c.job_ids)
 WHERE c.session_id = $2::uuid AND c.number = $3::bigint AND j.session_id = c.session_id AND j.state = 'running'

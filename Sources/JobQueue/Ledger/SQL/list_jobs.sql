@@ -1,8 +1,8 @@
 -- Jobs, newest first, for people.
 -- $1 text state or NULL   $2 text kind or NULL   $3 text queue or NULL   $4 uuid family or NULL
 -- $5 bigint  before this seq or NULL   $6 integer  how many at most
-SELECT id, seq, kind, queue, family_id, priority, NULL AS payload, idempotency_key, max_attempts, state, attempt, failures,
-    crashes, epoch, session_id, reason, error::text AS error, progress::text AS progress, NULL AS result,
+SELECT id, seq, kind, queue, family_id, priority, NULL AS payload, idempotency_key, max_attempts, state, attempt,
+    failures, crashes, epoch, session_id, reason, error::text AS error, progress::text AS progress, NULL AS result,
     to_char(enqueued_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS enqueued_at,
     to_char(due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS due_at,
     to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS started_at,

@@ -37,7 +37,8 @@ WITH settled AS (
 ), history AS (
     INSERT INTO job_attempts (job_id, epoch, attempt, outcome, session_id, started_at, error)
     SELECT id, epoch, attempt,
-        CASE outcome WHEN 'retried' THEN 'failed' WHEN 'dead' THEN 'failed' ELSE outcome END, $9::uuid, started_at, error
+        CASE outcome WHEN 'retried' THEN 'failed' WHEN 'dead' THEN 'failed' ELSE outcome END, $9::uuid, started_at,
+        error
     FROM settled WHERE outcome <> 'succeeded'
     ON CONFLICT DO NOTHING
 ), answered AS (

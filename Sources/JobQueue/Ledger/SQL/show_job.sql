@@ -1,6 +1,6 @@
 -- One job, for people. $1 uuid
-SELECT id, seq, kind, queue, family_id, priority, payload::text AS payload, idempotency_key, max_attempts, state, attempt,
-    failures, crashes, epoch, session_id, reason, error::text AS error, progress::text AS progress,
+SELECT id, seq, kind, queue, family_id, priority, payload::text AS payload, idempotency_key, max_attempts, state,
+    attempt, failures, crashes, epoch, session_id, reason, error::text AS error, progress::text AS progress,
     result::text AS result,
     to_char(enqueued_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS enqueued_at,
     to_char(due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS due_at,

@@ -1,8 +1,8 @@
 // Clocks: this machine's, PostgreSQL's and Redis'. The queue itself asks only the servers', each for its own matters;
 // this machine's is in ids, in `due_at`, in webhook signatures and in everybody's logs.
 
-import Redis
 import Postgres
+import Redis
 
 #if canImport(Glibc)
 import Glibc
@@ -43,7 +43,8 @@ struct ClockSkew: Sendable, Hashable {
 
 /// Pure.
 func clockFinding(_ name: String, _ skew: ClockSkew) -> Finding {
-    let text = "\(name)'s clock is \(abs(skew.milliseconds)) ms \(skew.milliseconds < 0 ? "behind" : "ahead of") "
+    let text =
+        "\(name)'s clock is \(abs(skew.milliseconds)) ms \(skew.milliseconds < 0 ? "behind" : "ahead of") "
         + "this machine's (± \(skew.uncertainty) ms)"
     return abs(skew.milliseconds) - skew.uncertainty > 2000
         ? .warn("clocks", text, remedy: "set the clocks by NTP (chrony) on both machines") : .ok("clocks", text)

@@ -76,7 +76,8 @@ struct PostgresFacts: Sendable, Hashable {
         if self.synchronousCommit == "off" {
             findings.append(
                 .warn(
-                    "postgres", "synchronous_commit is off: a crash may lose the last enqueues, though they were "
+                    "postgres",
+                    "synchronous_commit is off: a crash may lose the last enqueues, though they were "
                         + "acknowledged", remedy: "set synchronous_commit = on"))
         }
         if self.fsync == "on", self.fullPageWrites == "on", self.synchronousCommit != "off" {
@@ -107,7 +108,8 @@ struct PostgresFacts: Sendable, Hashable {
         guard missing.isEmpty else {
             return [
                 .warn(
-                    "postgres", "role \(self.role) lacks \(missing.joined(separator: " and ")): it cannot make "
+                    "postgres",
+                    "role \(self.role) lacks \(missing.joined(separator: " and ")): it cannot make "
                         + "families' databases on this server",
                     remedy: "ALTER ROLE \(self.role) \(missing.joined(separator: " ")); or give database_servers an "
                         + "admin_user that may")

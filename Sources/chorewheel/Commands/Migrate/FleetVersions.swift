@@ -50,7 +50,8 @@ struct FleetVersions: Encodable, Sendable {
     private enum Keys: String, CodingKey { case latest, versions, behind, provisioning, problems }
 
     var text: String {
-        var text = "families: latest version \(self.latest), \(self.behind) behind, "
+        var text =
+            "families: latest version \(self.latest), \(self.behind) behind, "
             + "\(self.provisioning) without a database yet\n"
         for count in self.versions { text += "  version \(count.version): \(count.families)\n" }
         guard let problems else { return text }

@@ -19,9 +19,10 @@ struct MigrateStatusCommand: AsyncParsableCommand {
             let migrator = Migrator(try MigrationSet(directory: directory.platform), logger: context.logger)
             let platform = try await context.withPlatformConnection { try await migrator.status(on: $0) }
             // Before the first migration there is no table of families to read.
-            let hasFamilies = try await context.platform.query(
-                "SELECT to_regclass('families') IS NOT NULL AND to_regclass('job_idempotency_keys') IS NOT NULL"
-            ).first?.bool(at: 0) ?? false
+            let hasFamilies =
+                try await context.platform.query(
+                    "SELECT to_regclass('families') IS NOT NULL AND to_regclass('job_idempotency_keys') IS NOT NULL"
+                ).first?.bool(at: 0) ?? false
             let tenancy = try context.tenancy(directory)
             var fleet = FleetVersions(latest: tenancy.migrations.latestVersion)
             var all: [Family] = []
