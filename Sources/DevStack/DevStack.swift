@@ -29,8 +29,8 @@ public final class DevStack: Sendable {
         public var log: String?
         /// A family fleet's own choice of PostgreSQL settings, on top of the defaults.
         public var postgresSettings: [String: String]
-        /// The data is not needed afterwards: PostgreSQL stops without a last checkpoint, which takes up to a quarter of a
-        /// minute for a fleet of databases on a busy disk. Started again, it recovers. What is committed is as safe.
+        /// The data is not needed afterwards: PostgreSQL stops without a last checkpoint, which takes up to a quarter of
+        /// a minute for a fleet of databases on a busy disk. Started again, it recovers. What is committed is as safe.
         public var isTemporary: Bool
 
         public init(
