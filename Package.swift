@@ -164,6 +164,9 @@ let package = Package(
                 "ControlPlane", "JobModel", "JobQueue", "Postgres", "Redis", "Stripe", "Telemetry", "Tenancy",
                 "TestSupport", hummingbird, hummingbirdTesting, logging,
             ]),
+        tests(
+            "DrillTests",
+            ["JobModel", "JobQueue", "Postgres", "Processes", "QueueTestSupport", "Redis", "TestSupport"]),
         tests("TidyTests", ["JobModel"]),
         tests(
             "CommandTests",

@@ -30,7 +30,7 @@ public final class DevStack: Sendable {
         /// A family fleet's own choice of PostgreSQL settings, on top of the defaults.
         public var postgresSettings: [String: String]
         /// The data is not needed afterwards: PostgreSQL stops without a last checkpoint, which takes up to a quarter of
-        /// a minute for a fleet of databases on a busy disk. Started again, it recovers. What is committed is as safe.
+        /// a minute for a fleet of databases on a busy disk. Started again, it recovers; nothing committed is lost.
         public var isTemporary: Bool
 
         public init(

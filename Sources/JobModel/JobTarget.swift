@@ -36,6 +36,21 @@ public enum JobPriority: Int, Sendable, Codable, CaseIterable, Comparable {
     case low = 2
 
     public static func < (left: JobPriority, right: JobPriority) -> Bool { left.rawValue < right.rawValue }
+
+    /// `high`, `normal`, `low`: how people and the HTTP API name it.
+    public var word: String {
+        switch self {
+        case .high: "high"
+        case .normal: "normal"
+        case .low: "low"
+        }
+    }
+
+    /// nil for any other word.
+    public init?(word: some StringProtocol) {
+        guard let priority = Self.allCases.first(where: { $0.word == word }) else { return nil }
+        self = priority
+    }
 }
 
 /// Bounds that every door to the queue keeps.

@@ -112,7 +112,9 @@ public final class Worker: Service {
 
     private func begin(_ id: SessionID?) async throws -> WorkerSession {
         try await self.client.index.requireSafeSettings()
-        let queues = self.configuration.queues.isEmpty ? self.registry.queues : self.configuration.queues
+        // The default queue always, unless told otherwise: kinds that no worker knows wait there to be parked.
+        let queues = self.configuration.queues.isEmpty
+            ? Set(self.registry.queues + [.default]).sorted() : self.configuration.queues
         try await self.client.ledger.register(
             kinds: self.registry.handlers.values.map { handler in
                 KindRegistration(
@@ -120,7 +122,7 @@ public final class Worker: Service {
                     target: handler.targets, maxAttempts: handler.retryPolicy.maxAttempts,
                     payloadSchema: handler.payloadSchema)
             })
-        try await self.client.open(Array(Set(queues + self.registry.queues)))
+        try await self.client.open(Set(queues + self.registry.queues).sorted())
         let registration = SessionRegistration(
             id: id ?? SessionID.mint(), host: hostName(), pid: Int(getpid()), version: self.configuration.version,
             queues: queues, kinds: self.registry.kinds, concurrency: self.configuration.concurrency)

@@ -64,7 +64,7 @@ import Testing
             #expect(jobs.map { $0["id"]?.string } == [id])
             let shown = try await platform.run("jobs", "show", id, "--json").document()
             #expect(shown["payload"]?["a"] == .number(1))
-            #expect(shown["priority"] == .number(0))
+            #expect(shown["priority"] == .string("high"))
             #expect(shown["state"] == .string("available"))
             #expect(try await platform.run("jobs", "cancel", id).exit == 0)
             let again = try await platform.run("jobs", "cancel", id, "--json")

@@ -72,14 +72,12 @@ struct JobInput: Sendable {
     }
 
     private static func priority(_ fields: inout RequestFields) -> JobPriority {
-        switch fields.string("priority") {
-        case "high": return .high
-        case "normal", nil: return .normal
-        case "low": return .low
-        default:
+        guard let word = fields.string("priority") else { return .normal }
+        guard let priority = JobPriority(word: word) else {
             fields.reject("priority", "must be \"high\", \"normal\" or \"low\"")
             return .normal
         }
+        return priority
     }
 
     private static let delayMax: Duration = .seconds(366 * 86_400)

@@ -11,7 +11,8 @@ public struct JobRecord: Codable, Sendable, Hashable {
     public var queue: String
     public var familyID: String?
     public var state: String
-    public var priority: Int
+    /// `high`, `normal` or `low`.
+    public var priority: String
     public var attempt: Int
     public var failures: Int
     public var crashes: Int
@@ -221,7 +222,8 @@ extension JobRecord {
         self.init(
             id: try row.string("id"), seq: try row.int("seq"), kind: try row.string("kind"),
             queue: try row.string("queue"), familyID: try row.optionalString("family_id"),
-            state: try row.string("state"), priority: try row.int("priority"), attempt: try row.int("attempt"),
+            state: try row.string("state"),
+            priority: JobPriority(rawValue: try row.int("priority"))?.word ?? "unknown", attempt: try row.int("attempt"),
             failures: try row.int("failures"), crashes: try row.int("crashes"), epoch: try row.int("epoch"),
             maxAttempts: try row.int("max_attempts"), idempotencyKey: try row.optionalString("idempotency_key"),
             sessionID: try row.optionalString("session_id"), reason: try row.optionalString("reason"),

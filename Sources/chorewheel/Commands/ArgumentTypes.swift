@@ -9,23 +9,9 @@ extension FamilyID: ExpressibleByArgument {}
 extension JobState: ExpressibleByArgument {}
 extension FamilyStatus: ExpressibleByArgument {}
 
-/// A priority in the words of the HTTP API.
-enum PriorityWord: String, CaseIterable, Sendable, ExpressibleByArgument {
-    case high, normal, low
-
-    var priority: JobPriority {
-        switch self {
-        case .high: .high
-        case .normal: .normal
-        case .low: .low
-        }
-    }
-
-    init(_ priority: JobPriority) {
-        switch priority {
-        case .high: self = .high
-        case .normal: self = .normal
-        case .low: self = .low
-        }
-    }
+/// Read in the words of the HTTP API.
+extension JobPriority: ExpressibleByArgument {
+    public init?(argument: String) { self.init(word: argument) }
+    public var defaultValueDescription: String { self.word }
+    public static var allValueStrings: [String] { Self.allCases.map(\.word) }
 }

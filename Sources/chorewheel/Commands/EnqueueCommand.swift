@@ -33,7 +33,7 @@ struct EnqueueCommand: AsyncParsableCommand {
     var queue: String?
 
     @Option(help: "high, normal or low.")
-    var priority: PriorityWord = .normal
+    var priority: JobPriority = .normal
 
     @Option(help: ArgumentHelp("Not before this many seconds from now.", valueName: "seconds"))
     var delay: Double?
@@ -77,7 +77,7 @@ struct EnqueueCommand: AsyncParsableCommand {
         let payload = try self.readPayload()
         let options = EnqueueOptions(
             idempotencyKey: self.idempotencyKey, queue: try self.queue.map { try QueueName(validating: $0) },
-            priority: self.priority.priority,
+            priority: self.priority,
             delay: self.delay.map { .milliseconds(Int64(($0 * 1000).rounded(.up))) }, maxAttempts: self.maxAttempts,
             id: self.id)
         let kind = try JobKind(validating: self.kind)

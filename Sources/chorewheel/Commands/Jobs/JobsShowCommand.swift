@@ -29,7 +29,7 @@ struct JobsShowCommand: AsyncParsableCommand {
         fields.append("kind", job.kind)
         fields.append("target", job.familyID.map { "family \($0)" } ?? "platform")
         fields.append("queue", job.queue)
-        fields.append("priority", JobPriority(rawValue: job.priority).map { PriorityWord($0).rawValue })
+        fields.append("priority", job.priority)
         fields.append("state", job.reason.map { "\(job.state) (\($0))" } ?? job.state)
         fields.append(
             "attempts", "\(job.attempt), \(job.failures) of \(job.maxAttempts) failed, \(job.crashes) crashed")
