@@ -101,18 +101,18 @@ let package = Package(
         module("Stripe", [crypto]),
         module(
             "Tenancy", ["JobModel", "JobQueue", "WorkerKit", "Postgres", logging, crypto], plugins: ["EmbedText"]),
-        worker("ComputeStats", ["Tenancy"]),
+        worker("ComputeStats"),
         worker("Diagnostics"),
         worker("MigrateSchema", ["Tenancy"]),
         worker("ProvisionFamily", ["Tenancy"]),
-        worker("StripeWebhook", ["Stripe", "Tenancy"]),
+        worker("StripeWebhook", ["Stripe"]),
         module("WorkerCatalog", ["WorkerKit", "Tenancy"] + workers.map { .target(name: "\($0)Worker") }),
 
         // What people touch.
         module(
             "ControlPlane",
             [
-                "JobModel", "JobQueue", "Postgres", "Redis", "Stripe", "Telemetry", "Tenancy", "WorkerKit", hummingbird,
+                "JobModel", "JobQueue", "Postgres", "Redis", "Stripe", "Telemetry", "Tenancy", hummingbird,
                 hummingbirdCore, logging, metrics, nioCore, crypto,
             ],
             plugins: ["EmbedText"]),
@@ -166,7 +166,10 @@ let package = Package(
             ]),
         tests(
             "DrillTests",
-            ["JobModel", "JobQueue", "Postgres", "Processes", "QueueTestSupport", "Redis", "TestSupport"]),
+            [
+                "JobModel", "JobQueue", "LocalServers", "Postgres", "Processes", "QueueTestSupport", "Redis",
+                "TestSupport", logging,
+            ]),
         tests("TidyTests", ["JobModel"]),
         tests(
             "CommandTests",

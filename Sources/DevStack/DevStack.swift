@@ -29,8 +29,8 @@ public final class DevStack: Sendable {
         public var log: String?
         /// A family fleet's own choice of PostgreSQL settings, on top of the defaults.
         public var postgresSettings: [String: String]
-        /// The data is not needed afterwards: PostgreSQL stops without a last checkpoint, which takes up to a quarter of
-        /// a minute for a fleet of databases on a busy disk. Started again, it recovers; nothing committed is lost.
+        /// The data is not needed afterwards: PostgreSQL stops without a last checkpoint, which takes up to a quarter
+        /// of a minute for a fleet of databases on a busy disk. Started again, it recovers; nothing committed is lost.
         public var isTemporary: Bool
 
         public init(
@@ -163,6 +163,10 @@ public final class DevStack: Sendable {
         let known = try await server.query(
             "SELECT 1 FROM pg_database WHERE datname = $1", [.text(Self.platformDatabase)])
         if known.isEmpty { try await server.query("CREATE DATABASE \(quoteIdentifier(Self.platformDatabase))") }
+        // A family's role is to see its own database only.
+        for database in [Self.platformDatabase, "postgres", "template1"] {
+            try await server.query("REVOKE CONNECT, TEMPORARY ON DATABASE \(quoteIdentifier(database)) FROM PUBLIC")
+        }
         await server.close()
         let connection = try await PostgresConnection.connect(PostgresConfiguration(url: platform), logger: logger)
         do {

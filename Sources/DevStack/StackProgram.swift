@@ -28,6 +28,8 @@ struct StackProgram: Sendable {
         var command = ChildProcess.Configuration(self.configuration.executable, arguments)
         command.environment = .inherited(adding: self.environment)
         command.grace = grace
+        // Jobs survive their workers: nothing of the stack is to outlive it by a drain.
+        command.orphanGrace = .milliseconds(500)
         if let log = self.configuration.log { command.output = .file(log) }
         return try ChildProcess.spawn(command, leash: self.configuration.executable)
     }

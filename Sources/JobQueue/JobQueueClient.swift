@@ -3,6 +3,7 @@
 
 public import JobModel
 public import Postgres
+internal import Redis
 
 /// Enqueues jobs, and acts on them.
 ///
@@ -74,7 +75,10 @@ public struct JobQueueClient: Sendable {
         return try await self.enqueue(request, durability: kind.durability)
     }
 
-    /// Enqueues all, or none. - Throws: as `enqueueChecked`, the field led by `jobs[<index>]`.
+    /// Enqueues all, or none, of durable jobs. Fast jobs are checked all before the first is enqueued; when Redis goes
+    /// away in the middle, some may have been.
+    ///
+    /// - Throws: as `enqueueChecked`, the field led by `jobs[<index>]`.
     public func enqueueChecked(_ requests: [JobRequest]) async throws -> [EnqueuedJob] {
         guard requests.count <= JobLimits.batchJobsMax else {
             throw JobQueueError.invalid("jobs", "must be at most \(JobLimits.batchJobsMax)")
@@ -91,8 +95,13 @@ public struct JobQueueClient: Sendable {
             throw JobQueueError.invalid(
                 "jobs", "must be all durable or all fast: a batch is enqueued whole or not at all")
         }
-        return durabilities.first == .fast
-            ? try await self.enqueueFast(requests) : try await self.ledger.enqueue(requests)
+        guard durabilities.first == .fast else { return try await self.ledger.enqueue(requests) }
+        for (index, request) in requests.enumerated() where request.options.idempotencyKey != nil {
+            throw JobQueueError.invalid(
+                "jobs[\(index)].idempotency_key",
+                "is not taken in a batch of fast jobs: a conflict would come after others were enqueued")
+        }
+        return try await self.enqueueFast(requests)
     }
 
     private func check(_ request: JobRequest) async throws -> KindRegistration {
@@ -156,13 +165,20 @@ public struct JobQueueClient: Sendable {
     }
 
     /// Stops workers from claiming from a queue. What runs goes on. Outlives an emptied Redis.
-    public func pause(_ queue: QueueName) async throws {
-        try await self.ledger.setPaused(true, queue: queue)
-        try await self.index.setPaused(true, queue: queue)
-    }
+    ///
+    /// The ledger's word is the acknowledgement: with Redis away the queue is paused all the same, since nothing can be
+    /// claimed, and the caretaker tells Redis when it is back.
+    public func pause(_ queue: QueueName) async throws { try await self.setPaused(true, queue) }
 
-    public func resume(_ queue: QueueName) async throws {
-        try await self.ledger.setPaused(false, queue: queue)
-        try await self.index.setPaused(false, queue: queue)
+    /// Lets workers claim from a queue again. With Redis away: as soon as it is back.
+    public func resume(_ queue: QueueName) async throws { try await self.setPaused(false, queue) }
+
+    private func setPaused(_ paused: Bool, _ queue: QueueName) async throws {
+        try await self.ledger.setPaused(paused, queue: queue)
+        do {
+            try await self.index.setPaused(paused, queue: queue)
+        } catch let error as RedisError where error.canRetry {
+            // The caretaker reconciles as soon as it has its connection again.
+        }
     }
 }

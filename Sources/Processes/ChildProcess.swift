@@ -45,6 +45,8 @@ public final class ChildProcess: Sendable {
         /// How it is asked to end, and how long it may then take before it is killed.
         public var stopSignal = StopSignal.terminate
         public var grace = Duration.seconds(10)
+        /// How long it may take when this process is gone, whose work it did; nil: the grace.
+        public var orphanGrace: Duration?
         /// A file that stays locked as long as the child, or anything it started, runs.
         public var lock: String?
         /// Locks of other children that must be free before `removeDirectories` are deleted.
@@ -85,6 +87,7 @@ public final class ChildProcess: Sendable {
         words.lock = configuration.lock
         words.stopSignal = configuration.stopSignal
         words.grace = configuration.grace
+        words.orphanGrace = configuration.orphanGrace
         words.awaitLocks = configuration.awaitLocks
         words.removeDirectories = configuration.removeDirectories
 

@@ -2,9 +2,9 @@
 // following of symbolic links when deleting. Not a general file library.
 
 #if canImport(Darwin)
-package import Darwin
+internal import Darwin
 #else
-package import Glibc
+internal import Glibc
 #endif
 
 package enum FileSystem {
@@ -17,27 +17,27 @@ package enum FileSystem {
     }
 
     /// Makes `path` and what is missing above it. An existing directory keeps its permissions.
-    package static func makeDirectory(_ path: String, mode: mode_t) throws(ProcessError) {
+    package static func makeDirectory(_ path: String, mode: UInt32) throws(ProcessError) {
         if self.isDirectory(path) { return }
         let parent = self.parent(of: path)
         if parent != path, !self.isDirectory(parent) {
             try self.makeDirectory(parent, mode: 0o755)
         }
-        guard mkdir(path, mode) == 0 || (errno == EEXIST && self.isDirectory(path)) else {
+        guard mkdir(path, mode_t(mode)) == 0 || (errno == EEXIST && self.isDirectory(path)) else {
             throw ProcessError(.fileSystem, "cannot make the directory \(path)", errorNumber: errno)
         }
         // mkdir's mode is narrowed by the umask; ours is meant exactly.
-        guard chmod(path, mode) == 0 else {
+        guard chmod(path, mode_t(mode)) == 0 else {
             throw ProcessError(.fileSystem, "cannot set the permissions of \(path)", errorNumber: errno)
         }
     }
 
     /// Replaces the file at `path` in one step: readers see the old text or the new, never half.
-    package static func write(_ text: String, to path: String, mode: mode_t) throws(ProcessError) {
+    package static func write(_ text: String, to path: String, mode: UInt32) throws(ProcessError) {
         let temporary = "\(path).new.\(getpid())"
         // Not by O_TRUNC: an older file's wider permissions would stay. It is ours by name, so it may go.
         unlink(temporary)
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode_t(mode))
         guard descriptor >= 0 else {
             throw ProcessError(.fileSystem, "cannot write \(temporary)", errorNumber: errno)
         }

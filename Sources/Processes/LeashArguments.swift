@@ -1,7 +1,7 @@
 // The command line of `chorewheel leash`, as a value: parsed here, written by ChildProcess, and nothing else.
 
 /// `leash [--control] [--user NAME] [--directory DIR] [--lock FILE] [--stop-signal TERM|INT|QUIT] [--grace SECONDS]
-/// [--await-lock FILE]… [--remove-directory DIR]… -- COMMAND ARGUMENTS…`
+/// [--orphan-grace SECONDS] [--await-lock FILE]… [--remove-directory DIR]… -- COMMAND ARGUMENTS…`
 struct LeashArguments: Sendable, Equatable {
     static let usage = """
         Usage: chorewheel leash [OPTIONS] -- COMMAND [ARGUMENTS...]
@@ -14,6 +14,7 @@ struct LeashArguments: Sendable, Equatable {
           --lock FILE              hold a lock on FILE while COMMAND, or anything it started, runs
           --stop-signal SIGNAL     TERM (default), INT or QUIT
           --grace SECONDS          how long COMMAND may take to stop; default 10
+          --orphan-grace SECONDS   the same, when standard input was closed; default: as --grace
           --await-lock FILE        before removing anything, wait until nobody holds a lock on FILE
           --remove-directory DIR   at the end, delete this temporary directory (named chorewheel-...)
           --control                read orders from and report to standard input, a socket
@@ -27,6 +28,8 @@ struct LeashArguments: Sendable, Equatable {
     var lock: String?
     var stopSignal = StopSignal.terminate
     var grace = Duration.seconds(10)
+    /// How long the command may take to stop once its holder is gone; nil: the grace.
+    var orphanGrace: Duration?
     var awaitLocks: [String] = []
     var removeDirectories: [String] = []
 
@@ -58,12 +61,8 @@ struct LeashArguments: Sendable, Equatable {
                     throw ProcessError(.invalidArgument, "--stop-signal is TERM, INT or QUIT, not \(name)")
                 }
                 self.stopSignal = signal
-            case "--grace":
-                let text = try value(of: option)
-                guard let seconds = Double(text), seconds >= 0, seconds <= 3600 else {
-                    throw ProcessError(.invalidArgument, "--grace is 0 to 3600 seconds, not \(text)")
-                }
-                self.grace = .milliseconds(Int64(seconds * 1000))
+            case "--grace": self.grace = try Self.seconds(option, try value(of: option))
+            case "--orphan-grace": self.orphanGrace = try Self.seconds(option, try value(of: option))
             default:
                 throw ProcessError(.invalidArgument, "unknown option \(option)")
             }
@@ -72,6 +71,13 @@ struct LeashArguments: Sendable, Equatable {
         guard !self.command.isEmpty else {
             throw ProcessError(.invalidArgument, "no command after --")
         }
+    }
+
+    private static func seconds(_ option: String, _ text: String) throws(ProcessError) -> Duration {
+        guard let seconds = Double(text), seconds >= 0, seconds <= 3600 else {
+            throw ProcessError(.invalidArgument, "\(option) is 0 to 3600 seconds, not \(text)")
+        }
+        return .milliseconds(Int64(seconds * 1000))
     }
 
     /// What `init(parsing:)` reads back as this value.
@@ -83,6 +89,9 @@ struct LeashArguments: Sendable, Equatable {
         if let lock { words += ["--lock", lock] }
         words += ["--stop-signal", self.stopSignal.rawValue]
         words += ["--grace", String(Double(self.grace.inMilliseconds) / 1000)]
+        if let orphanGrace {
+            words += ["--orphan-grace", String(Double(orphanGrace.inMilliseconds) / 1000)]
+        }
         for file in self.awaitLocks { words += ["--await-lock", file] }
         for directory in self.removeDirectories { words += ["--remove-directory", directory] }
         return words + ["--"] + self.command

@@ -167,7 +167,8 @@ final class LeashSupervisor: Sendable {
                 }
             }
         }
-        self.stop(signal: self.plan.stopSignal.number, graceMilliseconds: self.plan.grace.inMilliseconds)
+        let grace = self.plan.orphanGrace ?? self.plan.grace
+        self.stop(signal: self.plan.stopSignal.number, graceMilliseconds: grace.inMilliseconds)
     }
 
     private func send(_ number: Int32) {

@@ -66,6 +66,15 @@ public struct RedisConfiguration: Sendable, Hashable {
 
     /// How the servers are arranged.
     public var topology: Topology
+
+    /// Whether keys of one command must share a slot.
+    public var isCluster: Bool {
+        switch self.topology {
+        case .cluster: true
+        case .standalone, .sentinel: false
+        }
+    }
+
     /// For the data servers.
     public var credentials: Credentials?
     /// For the sentinels themselves.

@@ -7,6 +7,11 @@ public struct TimeLimitExceeded: Error, Sendable, CustomStringConvertible {
     public let what: String
     public let limit: Duration
 
+    public init(what: String, limit: Duration) {
+        self.what = what
+        self.limit = limit
+    }
+
     public var description: String { "not within \(self.limit): \(self.what)" }
 }
 

@@ -1,6 +1,7 @@
 // A worker process's work: one session after another, until it is told to stop.
 
 internal import JobModel
+internal import Redis
 public import JobQueue
 public import Logging
 public import ServiceLifecycle
@@ -51,7 +52,8 @@ public final class Worker: Service {
 
     /// Works until shut down. Servers that are away are waited for.
     ///
-    /// - Throws: `JobQueueError(.unsafeRedis)`: Redis would throw jobs away.
+    /// - Throws: `JobQueueError` or `RedisError` that trying again cannot help: Redis would throw jobs away, the schema is
+    ///   missing, a password is wrong.
     public func run() async throws {
         try await withGracefulShutdownHandler {
             try await withTaskCancellationHandler {
@@ -89,7 +91,10 @@ public final class Worker: Service {
                 session = try await self.begin(given)
                 given = nil
                 backoff.reset()
-            } catch let error as JobQueueError where error.code == .unsafeRedis {
+            } catch let error as JobQueueError where !error.canRetry {
+                // Wrong settings, a missing schema, an unsafe Redis: waiting does not help.
+                throw error
+            } catch let error as RedisError where !error.canRetry {
                 throw error
             } catch {
                 self.logger.warning("cannot start a session yet; trying again", metadata: ["error": "\(error)"])

@@ -3,6 +3,7 @@
 import Glibc
 import JobModel
 import JobQueue
+import LocalServers
 import Postgres
 import Processes
 import QueueTestSupport

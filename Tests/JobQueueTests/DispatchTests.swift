@@ -64,7 +64,7 @@ struct DispatchTests {
             let dead = SessionID.mint()
             _ = try await queue.index.claim(upTo: 4, from: .default, session: dead, settled: [])
             let counts = try await queue.index.reap(dead, from: .default, crashed: true)
-            #expect(counts.returned == 4)
+            #expect(counts.hints == 4)
             let gone = try await queue.index.claim(upTo: 4, from: .default, session: dead, settled: [])
             #expect(gone.state == .gone)
             let claim = try await queue.index.claim(upTo: 10, from: .default, session: .mint(), settled: [])
@@ -81,7 +81,7 @@ struct DispatchTests {
             try await queue.index.push(jobs, to: .default)
             _ = try await queue.index.claim(upTo: 3, from: .default, session: session, settled: [])
             _ = try await queue.index.claim(upTo: 1, from: .default, session: session, settled: jobs.map(\.id))
-            #expect(try await queue.index.reap(session, from: .default, crashed: true).returned == 0)
+            #expect(try await queue.index.reap(session, from: .default, crashed: true).hints == 0)
         }
     }
 
@@ -224,7 +224,7 @@ struct DispatchTests {
             #expect(claim.fast.map(\.id) == [first.id])
             #expect(claim.nextDue != nil)
 
-            #expect(try await queue.index.reap(session, from: .default, crashed: true).returned == 1)
+            #expect(try await queue.index.reap(session, from: .default, crashed: true).fast == 1)
             let fenced = try await queue.index.settle([.acknowledged(entry.id)], of: .default, session: session)
             #expect(fenced == [entry.id])
 

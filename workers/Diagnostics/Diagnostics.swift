@@ -76,15 +76,16 @@ struct Fail: AnyTargetJob {
     static let kind: JobKind = "diagnostic.fail"
     static let queue: QueueName = "diagnostics"
     static let retryPolicy = RetryPolicy(maxAttempts: 5, baseDelay: .milliseconds(200), maxDelay: .seconds(5))
-    var times: Int
+    var times: Int?
     var permanent: Bool?
 }
 
 struct FailHandler: AnyTargetHandler {
     func run(_ job: Fail, context: JobContext) async throws -> NoResult {
         if job.permanent == true { throw JobFailure.discard("failing for good, as asked") }
-        guard context.job.failures >= job.times else {
-            throw JobFailure.retry("failing \(context.job.failures + 1) of \(job.times) times, as asked")
+        let times = job.times ?? 1
+        guard context.job.failures >= times else {
+            throw JobFailure.retry("failing \(context.job.failures + 1) of \(times) times, as asked")
         }
         return NoResult()
     }

@@ -102,17 +102,17 @@ public struct DispatchIndex: Sendable {
     }
 
     /// Takes back what a session holds in a queue. - Parameter crashed: Counts as a crash of each fast job.
-    /// - Returns: How many jobs went back to their lanes, and how many are dead as poison.
+    /// - Returns: How many hints and fast jobs went back to their lanes, and how many fast jobs are dead as poison.
     public func reap(
         _ session: SessionID, from queue: QueueName, crashed: Bool
-    ) async throws -> (returned: Int, poison: Int) {
+    ) async throws -> (hints: Int, fast: Int, poison: Int) {
         let reply = try await self.redis.run(Script.reap, keys: [self.base(queue)]) { command in
             command.append(session.uuid.bytes)
             command.append(crashed ? JobLimits.crashesMax : -1)
         }
         let counts = reply.array ?? []
-        guard counts.count == 2 else { throw JobQueueError(.corrupt, "reap_session returned \(reply)") }
-        return (try counts[0].requireInt(), try counts[1].requireInt())
+        guard counts.count == 3 else { throw JobQueueError(.corrupt, "reap_session returned \(reply)") }
+        return (try counts[0].requireInt(), try counts[1].requireInt(), try counts[2].requireInt())
     }
 
     /// A heartbeat; see beat.lua.
@@ -159,6 +159,8 @@ public struct DispatchIndex: Sendable {
         }
     }
 
+    private static let clusterWait: Duration = .milliseconds(250)
+
     /// Waits until there may be work in one of the queues, or the time is over. On a client of its own: the wait
     /// blocks the connection.
     ///
@@ -166,6 +168,11 @@ public struct DispatchIndex: Sendable {
     public func waitForWork(
         in queues: [QueueName], atMost timeout: Duration, on client: RedisClient
     ) async throws -> QueueName? {
+        var (queues, timeout) = (queues, timeout)
+        if client.configuration.isCluster, let one = queues.randomElement() {
+            // Keys of several slots cannot be waited for at once: one queue at a time, and not for long.
+            (queues, timeout) = ([one], min(timeout, Self.clusterWait))
+        }
         var command = RedisCommand("BLPOP")
         for queue in queues { command.append(self.wakeKey(queue)) }
         let milliseconds = max(10, timeout.wholeMilliseconds)

@@ -36,10 +36,13 @@ public struct Ledger: Sendable {
 extension JobQueueError {
     /// Reads an error of the ledger's SQL: CW001 is a conflict, CW002 a broken rule whose HINT names the field.
     public init(ledger error: PostgresError) {
+        // The function's messages begin with the field that the hint names.
+        let field = error.hint.map { "\($0) " } ?? ""
+        let rule = error.message.hasPrefix(field) ? String(error.message.dropFirst(field.count)) : error.message
         switch error.sqlState?.rawValue {
         case "CW001":
-            self.init(.conflict, field: error.hint, error.message, existing: error.detail.flatMap { JobID($0) })
-        case "CW002": self.init(.invalid, field: error.hint, error.message)
+            self.init(.conflict, field: error.hint, rule, existing: error.detail.flatMap { JobID($0) })
+        case "CW002": self.init(.invalid, field: error.hint, rule)
         case "22P02", "22P05", "22021": self.init(.invalid, field: "payload", "must be JSON without NUL characters")
         default:
             self.init(error.canRetry ? .unavailable : .corrupt, "ledger: \(error)", underlying: error)

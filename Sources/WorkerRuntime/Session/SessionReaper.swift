@@ -27,24 +27,24 @@ public struct SessionReaper: Sendable {
     public func reap(_ session: SessionID, because end: SessionEnd) async throws -> Int {
         let started = ContinuousClock.now
         let jobs = try await self.ledger.reap(session, because: end)
-        var fast = (returned: 0, poison: 0)
+        var fast = (running: 0, poison: 0)
         for queue in try await self.ledger.queueNames().all {
             let counts = try await self.index.reap(session, from: queue, crashed: end != .stopped)
-            fast.returned += counts.returned
+            fast.running += counts.fast
             fast.poison += counts.poison
         }
         try await self.index.end(session)
         let poison = jobs.filter(\.isPoison).count
         if end != .stopped {
-            self.counters.reaped(sessions: 1, jobs: jobs.count, poison: poison + fast.poison)
+            self.counters.reaped(sessions: 1, jobs: jobs.count + fast.running, poison: poison + fast.poison)
             self.logger.warning(
                 "a worker died; its jobs are given back",
                 metadata: [
                     "dead_session": "\(session)", "because": "\(end.rawValue)", "jobs": "\(jobs.count)",
-                    "claimed": "\(fast.returned)", "poison": "\(poison + fast.poison)",
+                    "fast_jobs": "\(fast.running)", "poison": "\(poison + fast.poison)",
                     "took_ms": "\((ContinuousClock.now - started).wholeMilliseconds)",
                 ])
         }
-        return jobs.count + fast.returned
+        return jobs.count + fast.running
     }
 }

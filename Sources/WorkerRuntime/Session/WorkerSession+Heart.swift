@@ -36,9 +36,8 @@ extension WorkerSession {
                 caretaker.reap(session)
             }
         } catch {
-            pulse.failed()
-            if !Task.isCancelled {
-                self.logger.warning("heartbeat to the ledger failed", metadata: ["error": "\(error)"])
+            if pulse.failed(), !Task.isCancelled {
+                self.logger.warning("heartbeat to the ledger failed; trying on", metadata: ["error": "\(error)"])
             }
         }
     }
@@ -57,9 +56,8 @@ extension WorkerSession {
             pulse.succeeded()
             caretaker.heard(beat, mayReap: pulse.isSteady)
         } catch {
-            pulse.failed()
-            if !Task.isCancelled {
-                self.logger.warning("heartbeat to redis failed", metadata: ["error": "\(error)"])
+            if pulse.failed(), !Task.isCancelled {
+                self.logger.warning("heartbeat to redis failed; trying on", metadata: ["error": "\(error)"])
             }
         }
     }
@@ -128,6 +126,7 @@ struct Pulse {
     private let interval: Duration
     private let lease: Duration
     private var last: ContinuousClock.Instant?
+    private var lastFailure: ContinuousClock.Instant?
     private var steadySince: ContinuousClock.Instant?
 
     init(interval: Duration, lease: Duration) {
@@ -135,7 +134,10 @@ struct Pulse {
         self.lease = lease
     }
 
-    var isDue: Bool { self.last.map { .now - $0 >= self.interval } ?? true }
+    var isDue: Bool {
+        let tried = [self.last, self.lastFailure].compactMap(\.self).max()
+        return tried.map { .now - $0 >= self.interval } ?? true
+    }
 
     var isSteady: Bool { self.steadySince.map { .now - $0 >= self.lease } ?? false }
 
@@ -144,8 +146,14 @@ struct Pulse {
         // A gap means that this process, or the store, stood still.
         if let last = self.last, now - last > self.lease / 2 { self.steadySince = nil }
         self.last = now
+        self.lastFailure = nil
         self.steadySince = self.steadySince ?? now
     }
 
-    mutating func failed() { self.steadySince = nil }
+    /// - Returns: Whether this is the first failure in a row, which is worth a line.
+    mutating func failed() -> Bool {
+        defer { self.lastFailure = .now }
+        self.steadySince = nil
+        return self.lastFailure == nil
+    }
 }

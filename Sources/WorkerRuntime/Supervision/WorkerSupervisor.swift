@@ -125,6 +125,8 @@ public final class WorkerSupervisor: Service {
         var command = ChildProcess.Configuration(self.configuration.executable, self.configuration.arguments)
         command.environment = .inherited(adding: ["CHOREWHEEL_SESSION": session.description])
         command.grace = self.configuration.grace
+        // Without its supervisor nobody would give its jobs back at once, nor stop it.
+        command.orphanGrace = .milliseconds(500)
         return try ChildProcess.spawn(command, leash: self.configuration.executable)
     }
 

@@ -3,10 +3,10 @@
 -- KEYS[1]  base of the queue
 -- ARGV[1]  session (16 bytes)
 -- ARGV[2]  crashes a fast job may have; -1 when the session stopped in order, so that nothing counts as a crash
--- Returns  {given back, dead as poison}. The session can claim nothing more from this queue for an hour.
+-- Returns  {hints given back, fast jobs given back, fast jobs dead as poison}. The session can claim nothing more from this queue for an hour.
 local base, session, limit = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local run = base .. ':run:' .. session
-local held, back, dead = redis.call('HGETALL', run), 0, 0
+local held, hints, back, dead = redis.call('HGETALL', run), 0, 0, 0
 redis.call('SET', base .. ':gone:' .. session, '1', 'EX', 3600)
 for i = 1, #held, 2 do
     local id, value = held[i], held[i + 1]
@@ -17,7 +17,7 @@ for i = 1, #held, 2 do
         if redis.call('ZCARD', key) == 1 then
             redis.call('RPUSH', base .. ':ring:' .. priority, 'd' .. lane)
         end
-        back = back + 1
+        hints = hints + 1
     else
         local entry = value:sub(2)
         local crashes = entry:byte(2)
@@ -39,7 +39,7 @@ for i = 1, #held, 2 do
     end
 end
 redis.call('DEL', run)
-if back > 0 and redis.call('LLEN', base .. ':wake') == 0 then
+if hints + back > 0 and redis.call('LLEN', base .. ':wake') == 0 then
     redis.call('RPUSH', base .. ':wake', '1')
 end
-return {back, dead}
+return {hints, back, dead}
