@@ -8,9 +8,9 @@ import Darwin
 import Glibc
 #endif
 
-enum ProcessTree {
+package enum ProcessTree {
     /// The processes below `ancestor`, nearest first, without itself. Empty when it has none or is gone.
-    static func descendants(of ancestor: Int32) -> [Int32] {
+    package static func descendants(of ancestor: Int32) -> [Int32] {
         var found: [Int32] = []
         #if canImport(Darwin)
         var next = [ancestor]

@@ -1,6 +1,7 @@
 // What a handler may throw to say outright what should happen, and the one function that reads any error.
 
 public import JobModel
+internal import JobQueue
 internal import Postgres
 
 /// A handler's own word on what its failure means.
@@ -41,9 +42,12 @@ public func trouble(of error: any Error) -> Trouble {
     case is UndecodablePayload:
         return .undecodable
     case let error as PostgresError:
-        if error.code == .connectionFailed { return .notReady(.databaseDown) }
+        // Nothing was sent: the database cannot be reached, or has no connection to spare.
+        if error.code == .connectionFailed || error.code == .poolExhausted { return .notReady(.databaseDown) }
         if let state = error.sqlState?.rawValue, state.hasPrefix("22") || state.hasPrefix("23") { return .permanent }
         return .transient()
+    case let error as JobQueueError where error.code == .unavailable:
+        return .notReady(.databaseDown)
     default:
         return .transient()
     }

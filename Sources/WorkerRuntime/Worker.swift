@@ -98,6 +98,8 @@ public final class Worker: Service {
                 throw error
             } catch {
                 self.logger.warning("cannot start a session yet; trying again", metadata: ["error": "\(error)"])
+                // It may have been registered, or ended, by the call that failed: an id is used once.
+                given = nil
                 await self.stopping.wait(atMost: backoff.nextPause())
                 continue
             }

@@ -45,11 +45,31 @@ public enum WorkerApplication {
 
     /// Runs services until a signal: the first SIGTERM or SIGINT shuts down gracefully, a second one cancels.
     public static func run(_ service: any Service, logger: Logger) async throws {
-        let group = ServiceGroup(
+        let services = ServiceGroup(
             configuration: .init(
                 services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-        try await group.run()
+                logger: logger))
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await services.run() }
+            group.addTask {
+                var isDraining = false
+                for await signal in signals {
+                    if isDraining { return }
+                    isDraining = true
+                    logger.info("draining; a second signal hurries", metadata: ["signal": "\(signal)"])
+                    await services.triggerGracefulShutdown()
+                }
+            }
+            // Whichever ends first: the services, or the wait for a second signal, which cancels them.
+            try await group.next()
+            group.cancelAll()
+            do {
+                try await group.waitForAll()
+            } catch is CancellationError {
+                // That is how hurried services end.
+            }
+        }
     }
 
     /// Sets logging up from `chorewheel.log.level` and `chorewheel.log.format`. Once a process.

@@ -35,11 +35,7 @@ package final class WakeSignal: Sendable {
             current.ticket += 1
             return current.ticket
         }
-        // Owner: this call. It ends with the sleep, which the call cancels.
-        let timer = Task {
-            try? await Task.sleep(for: timeout)
-            self.give(up: ticket)
-        }
+        let timer = Mutex<Task<Void, Never>?>(nil)
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let resume = self.state.withLock { current -> Bool in
@@ -55,12 +51,20 @@ package final class WakeSignal: Sendable {
                         preconditionFailure("a WakeSignal has two waiters")
                     }
                 }
-                if resume { continuation.resume() }
+                if resume { return continuation.resume() }
+                // Only now: a time that is over before anybody waits would be lost.
+                // Owner: this call. It ends with the sleep, which the call cancels.
+                timer.withLock {
+                    $0 = Task {
+                        try? await Task.sleep(for: timeout)
+                        self.give(up: ticket)
+                    }
+                }
             }
         } onCancel: {
             self.give(up: ticket)
         }
-        timer.cancel()
+        timer.withLock { $0 }?.cancel()
     }
 
     private func give(up ticket: UInt64) {

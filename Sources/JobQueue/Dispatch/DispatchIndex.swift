@@ -117,7 +117,7 @@ public struct DispatchIndex: Sendable {
 
     /// A heartbeat; see beat.lua.
     public func beat(
-        _ session: SessionID, lease: Duration, caretakerLease: Duration, registering: Bool
+        _ session: SessionID, lease: Duration, caretakerLease: Duration, registering: Bool, canCare: Bool = true
     ) async throws -> Heartbeat {
         let keys = [self.sessionsKey, self.caretakerKey, self.generationKey]
         let reply = try await self.redis.run(Script.beat, keys: keys) { command in
@@ -125,6 +125,7 @@ public struct DispatchIndex: Sendable {
             command.append(lease.wholeMilliseconds)
             command.append(caretakerLease.wholeMilliseconds)
             command.append(registering ? 1 : 0)
+            command.append(canCare ? 1 : 0)
         }
         guard let values = reply.array, values.count >= 3 else {
             throw JobQueueError(.corrupt, "beat.lua returned \(reply)")
@@ -132,8 +133,7 @@ public struct DispatchIndex: Sendable {
         return Heartbeat(
             isKnown: try values[0].requireInt() == 1,
             isCaretaker: try values[1].requireInt() == 1,
-            generation: values[2].string.flatMap { Int64($0) },
-            expired: values.dropFirst(3).compactMap { $0.bytes.flatMap { SessionID(bytes: $0) } }
+            generation: values[2].string.flatMap { Int64($0) }
         )
     }
 

@@ -84,8 +84,6 @@ public struct Heartbeat: Sendable, Hashable {
     public var isKnown: Bool
     public var isCaretaker: Bool
     public var generation: Int64?
-    /// Sessions whose lease is over; for the caretaker.
-    public var expired: [SessionID]
 }
 
 /// What a queue holds in Redis.

@@ -19,8 +19,9 @@ extension Ledger {
 
     /// A heartbeat. - Returns: The session's jobs that a person gave up; nil when the session has been ended: what it
     /// ran belongs to others now.
-    public func beat(_ session: SessionID) async throws -> [JobID]? {
-        let rows = try await self.query(EmbeddedText.beatSession, [.text(session.description)])
+    public func beat(_ session: SessionID, timeout: Duration = .seconds(5)) async throws -> [JobID]? {
+        let rows = try await self.query(
+            EmbeddedText.beatSession, [.text(session.description)], timeout: timeout)
         return try rows.first.map { try $0.stringArray("cancelled").compactMap { JobID($0) } }
     }
 
@@ -30,17 +31,29 @@ extension Ledger {
             .compactMap { SessionID(try $0.string("id")) }
     }
 
-    /// Ends a session and takes its running jobs back; a job that was aboard too often is dead.
+    /// Ends a session and takes its running jobs back; a job that was aboard too often is dead. When the session
+    /// stopped in order, what it still held is given back at no cost.
     ///
     /// Safe to call twice, or by two: the first does it. One transaction.
-    public func reap(_ session: SessionID, because end: SessionEnd) async throws -> [ReapedJob] {
+    /// - Parameter lease: Only if the session has not beaten for this long; nil: in any case.
+    /// - Returns: nil when the session lives on: it beat again in the meantime.
+    public func reap(
+        _ session: SessionID, because end: SessionEnd, lease: Duration? = nil
+    ) async throws -> [ReapedJob]? {
         do {
             return try await self.database.transaction { connection in
                 let ended = try await connection.query(
-                    EmbeddedText.endSession, [.text(session.description), .text(end.rawValue)])
-                guard !ended.isEmpty else { return [] }
+                    EmbeddedText.endSession,
+                    [.text(session.description), .text(end.rawValue), .int(lease?.wholeMilliseconds ?? 0)])
+                guard !ended.isEmpty else {
+                    let alive = try await connection.query(
+                        "SELECT 1 FROM worker_sessions WHERE id = $1::uuid AND ended_at IS NULL",
+                        [.text(session.description)])
+                    return alive.isEmpty ? [] : nil
+                }
                 return try await connection.query(
-                    EmbeddedText.reapClaims, [.text(session.description), .int(JobLimits.crashesMax)]
+                    EmbeddedText.reapClaims,
+                    [.text(session.description), .int(JobLimits.crashesMax), .bool(end != .stopped)]
                 ).compactMap { row in
                     guard let id = JobID(try row.string("id")) else { return nil }
                     return ReapedJob(

@@ -20,13 +20,17 @@ public struct Ledger: Sendable {
         self.database = database
     }
 
+    /// No statement of the ledger waits longer, for a row that somebody holds or for a server that is gone.
+    private static let statementTimeout: Duration = .seconds(30)
+
     /// Runs one statement of the ledger, turning its errors into `JobQueueError`.
     func query(
-        _ sql: String, _ values: [PostgresValue] = [], on connection: PostgresConnection? = nil
+        _ sql: String, _ values: [PostgresValue] = [], on connection: PostgresConnection? = nil,
+        timeout: Duration = Self.statementTimeout
     ) async throws -> PostgresRows {
         do {
-            if let connection { return try await connection.query(sql, values) }
-            return try await self.database.query(sql, values)
+            if let connection { return try await connection.query(sql, values, timeout: timeout) }
+            return try await self.database.query(sql, values, timeout: timeout)
         } catch let error as PostgresError {
             throw JobQueueError(ledger: error)
         }

@@ -44,7 +44,8 @@ public struct AttemptError: Codable, Sendable, Hashable {
 
     public init(type: String, message: String) {
         self.type = type
-        self.message = String(message.prefix(4000))
+        // PostgreSQL stores no NUL.
+        self.message = String(message.prefix(4000).map { $0 == "\0" ? " " : $0 })
     }
 
     public init(_ error: any Error) {

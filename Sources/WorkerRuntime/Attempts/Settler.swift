@@ -8,6 +8,7 @@
 internal import JobModel
 internal import JobQueue
 internal import Logging
+internal import Postgres
 internal import Synchronization
 
 /// The one writer of a session's settlements.
@@ -84,7 +85,7 @@ final class Settler: Sendable {
                 let settled = try await self.ledger.settle(batch.map(\.attempt), session: self.session)
                 self.tell(batch, settled, missingMayBeOurs: mayBeWritten)
                 return
-            } catch let error as JobQueueError where !error.canRetry {
+            } catch let error as JobQueueError where error.refusesContent {
                 // One outcome that the ledger refuses (a result it cannot store, say) must not hold up the others.
                 if batch.count > 1 {
                     for item in batch { await self.write([item]) }
@@ -105,16 +106,15 @@ final class Settler: Sendable {
         self.logger.error(
             "the ledger refused an outcome; the attempt counts as failed",
             metadata: ["job": "\(item.attempt.id)", "error": "\(error)"])
-        let failed = SettledAttempt(
+        var failed = item
+        failed.attempt = SettledAttempt(
             id: item.attempt.id, epoch: item.attempt.epoch, settlement: .dead(spent: true, .discarded),
             error: AttemptError(type: "OutcomeRefused", message: "\(error)"))
-        do {
-            let settled = try await self.ledger.settle([failed], session: self.session)
-            self.tell([item], settled, missingMayBeOurs: false)
-        } catch {
-            // The session's self-check will find the job running without an attempt and give it back.
-            self.logger.error("nor its failure", metadata: ["job": "\(item.attempt.id)", "error": "\(error)"])
+        if case .dead(_, .discarded) = item.attempt.settlement, item.attempt.result == nil {
+            // This was that already: nothing plainer can be said. The session's self-check gives the job back.
+            return self.onSettled([item])
         }
+        await self.write([failed])
     }
 
     private func tell(_ batch: [Item], _ settled: Set<JobID>, missingMayBeOurs: Bool) {
@@ -129,5 +129,14 @@ final class Settler: Sendable {
             }
         }
         self.onSettled(batch)
+    }
+}
+
+extension JobQueueError {
+    /// Whether the store refuses what is in the request, rather than being unable to take anything now.
+    fileprivate var refusesContent: Bool {
+        if self.code == .invalid { return true }
+        guard let state = (self.underlying as? PostgresError)?.sqlState?.rawValue else { return false }
+        return ["22", "23", "54"].contains { state.hasPrefix($0) }
     }
 }

@@ -37,6 +37,9 @@ final class Acknowledgements: Sendable {
         }
     }
 
+    /// Hints that were stale: Redis is to forget them, and nothing else changes. The job may well be running here.
+    func forget(hints ids: [JobID], _ queue: QueueName) { self.restore(ids, queue) }
+
     /// The ids to be forgotten by Redis; put back with `restore` if that failed.
     func take(_ queue: QueueName) -> [JobID] {
         self.state.withLock { $0.byQueue.removeValue(forKey: queue) ?? [] }
@@ -46,8 +49,6 @@ final class Acknowledgements: Sendable {
         guard !ids.isEmpty else { return }
         self.state.withLock { $0.byQueue[queue, default: []].append(contentsOf: ids) }
     }
-
-    var hasOpenBatches: Bool { self.state.withLock { !$0.openJobs.isEmpty } }
 
     func takeSettledBatches() -> [Int64] {
         self.state.withLock { state in

@@ -13,7 +13,10 @@ final class Caretaker: Sendable {
     private struct State {
         var isOnDuty = false
         var needsRebuild = false
-        var toReap: Set<SessionID> = []
+        /// Whether the last heartbeat to the ledger succeeded: without it there is nothing to care with.
+        var hasLedger = true
+        /// As the ledger said last.
+        var expired: Set<SessionID> = []
     }
 
     private let session: WorkerSession
@@ -26,23 +29,26 @@ final class Caretaker: Sendable {
 
     var isOnDuty: Bool { self.state.withLock { $0.isOnDuty } }
 
+    var hasLedger: Bool { self.state.withLock { $0.hasLedger } }
+
+    func setHasLedger(_ hasLedger: Bool) { self.state.withLock { $0.hasLedger = hasLedger } }
+
     /// Takes in a heartbeat's answer.
-    func heard(_ beat: Heartbeat, mayReap: Bool) {
+    func heard(_ beat: Heartbeat) {
         let changed = self.state.withLock { state in
             let before = state.isOnDuty
             state.isOnDuty = beat.isCaretaker
             state.needsRebuild = beat.isCaretaker && beat.generation == nil
-            if mayReap { state.toReap.formUnion(beat.expired.filter { $0 != self.session.id }) }
-            return before != state.isOnDuty || state.needsRebuild || !state.toReap.isEmpty
+            if !state.isOnDuty { state.expired = [] }
+            return before != state.isOnDuty || state.needsRebuild
         }
         if changed { self.changed.wake() }
     }
 
-    /// Asks for a session to be reaped.
-    func reap(_ session: SessionID) {
-        guard session != self.session.id else { return }
-        self.state.withLock { _ = $0.toReap.insert(session) }
-        self.changed.wake()
+    /// The sessions that the ledger has not heard of for a lease: to be reaped. Replaces what was said before.
+    func setExpired(_ sessions: [SessionID]) {
+        self.state.withLock { $0.expired = Set(sessions).subtracting([self.session.id]) }
+        if !sessions.isEmpty { self.changed.wake() }
     }
 
     /// Does the duties whenever they are this session's, until cancelled.
@@ -75,12 +81,12 @@ final class Caretaker: Sendable {
         var connection = self.session.index.redis.connectionGeneration
         var backoff = Backoff()
         while !Task.isCancelled {
-            let (isOnDuty, needsRebuild, dead) = self.state.withLock { ($0.isOnDuty, $0.needsRebuild, $0.toReap) }
+            let (isOnDuty, needsRebuild, dead) = self.state.withLock { ($0.isOnDuty, $0.needsRebuild, $0.expired) }
             guard isOnDuty else { return }
             do {
                 for id in dead {
-                    try await reaper.reap(id, because: .expired)
-                    self.state.withLock { _ = $0.toReap.remove(id) }
+                    try await reaper.reap(id, because: .expired, lease: self.session.configuration.lease)
+                    self.state.withLock { _ = $0.expired.remove(id) }
                 }
                 // A Redis that was connected anew may have lost its last seconds.
                 let isReconnected = connection != self.session.index.redis.connectionGeneration

@@ -22,11 +22,13 @@ public struct SessionReaper: Sendable {
     /// Ends a session, counts its running jobs as crashed, and gives them back at once.
     ///
     /// The ledger first: it decides. What Redis still held goes back as hints.
+    ///
+    /// - Parameter lease: Only if the session has not beaten for this long; nil: in any case.
     /// - Returns: How many jobs were given back.
     @discardableResult
-    public func reap(_ session: SessionID, because end: SessionEnd) async throws -> Int {
+    public func reap(_ session: SessionID, because end: SessionEnd, lease: Duration? = nil) async throws -> Int {
         let started = ContinuousClock.now
-        let jobs = try await self.ledger.reap(session, because: end)
+        guard let jobs = try await self.ledger.reap(session, because: end, lease: lease) else { return 0 }
         var fast = (running: 0, poison: 0)
         for queue in try await self.ledger.queueNames().all {
             let counts = try await self.index.reap(session, from: queue, crashed: end != .stopped)

@@ -56,7 +56,10 @@ extension WorkerSession {
             let settled = self.acknowledgements.take(queue)
             let claim: Claim
             do {
-                claim = try await self.index.claim(upTo: free, from: queue, session: self.id, settled: settled)
+                // Shielded: a claim cut short would leave jobs with a session that does not know of them.
+                claim = try await Task {
+                    try await self.index.claim(upTo: free, from: queue, session: self.id, settled: settled)
+                }.value
             } catch {
                 self.acknowledgements.restore(settled, queue)
                 throw error
@@ -88,6 +91,7 @@ extension WorkerSession {
             return next
         }
         var backoff = Backoff()
+        var mayBeBegun = false
         while true {
             do {
                 // Shielded: a drain cancels the claim loop, and a begin cut short would leave jobs that nobody runs.
@@ -96,13 +100,20 @@ extension WorkerSession {
                 }.value
                 let begun = Set(jobs.map(\.id))
                 // Stale hints: somebody else ran them, or they were cancelled.
-                self.acknowledgements.add(ids.filter { !begun.contains($0) }, queue)
+                if jobs.isEmpty, mayBeBegun {
+                    // The first call may still be committing: its jobs show a moment later.
+                    mayBeBegun = false
+                    try await Task.sleep(for: .seconds(1))
+                    continue
+                }
+                self.acknowledgements.forget(hints: ids.filter { !begun.contains($0) }, queue)
                 self.acknowledgements.open(batch: number, jobs: begun)
                 for job in jobs where self.running.begin(job.id, epoch: job.epoch) {
                     self.start { await self.runDurable(job) }
                 }
                 return
             } catch {
+                mayBeBegun = true
                 self.logger.warning("attempts could not be begun; trying again", metadata: ["error": "\(error)"])
             }
             // A session that stops leaves them: what Redis holds for it goes back when it ends.

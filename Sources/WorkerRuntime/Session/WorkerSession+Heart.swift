@@ -6,36 +6,42 @@ internal import JobQueue
 internal import Logging
 
 extension WorkerSession {
-    /// Beats until cancelled or lost.
+    /// Beats until cancelled or lost. Each store has its own loop: one that hangs does not stop the other's heart.
     func stayAlive() async {
         let caretaker = Caretaker(session: self)
-        var redis = Pulse(interval: self.configuration.beat, lease: self.configuration.lease)
-        // The ledger's lease is kept at half the rate: a statement every two beats.
-        var ledger = Pulse(interval: self.configuration.beat * 2, lease: self.configuration.lease)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await caretaker.run() }
-            while !Task.isCancelled, !self.isLost {
-                if ledger.isDue { await self.beatLedger(&ledger, caretaker) }
-                if redis.isDue { await self.beatRedis(&redis, caretaker) }
-                try? await Task.sleep(for: self.configuration.beat / 4)
-            }
+            // The ledger's lease is kept at half the rate: a statement every two beats.
+            group.addTask { await self.keepBeating(every: self.configuration.beat * 2, caretaker, self.beatLedger) }
+            group.addTask { await self.keepBeating(every: self.configuration.beat, caretaker, self.beatRedis) }
+            while !Task.isCancelled, !self.isLost { try? await Task.sleep(for: self.configuration.beat / 4) }
             group.cancelAll()
+        }
+    }
+
+    private func keepBeating(
+        every interval: Duration, _ caretaker: Caretaker, _ beat: (inout Pulse, Caretaker) async -> Void
+    ) async {
+        var pulse = Pulse(lease: self.configuration.lease)
+        while !Task.isCancelled, !self.isLost {
+            await beat(&pulse, caretaker)
+            try? await Task.sleep(for: interval)
         }
     }
 
     private func beatLedger(_ pulse: inout Pulse, _ caretaker: Caretaker) async {
         do {
-            guard let cancelled = try await self.ledger.beat(self.id) else {
+            guard let cancelled = try await self.ledger.beat(self.id, timeout: self.configuration.lease / 3) else {
                 self.lose("the ledger ended this session: it had not been heard of for too long")
                 return
             }
             pulse.succeeded()
+            caretaker.setHasLedger(true)
             for job in cancelled { self.running.interrupt(job, because: .cancelledByHand) }
             guard caretaker.isOnDuty, pulse.isSteady else { return }
-            for session in try await self.ledger.expiredSessions(lease: self.configuration.lease) {
-                caretaker.reap(session)
-            }
+            caretaker.setExpired(try await self.ledger.expiredSessions(lease: self.configuration.lease))
         } catch {
+            caretaker.setHasLedger(false)
             if pulse.failed(), !Task.isCancelled {
                 self.logger.warning("heartbeat to the ledger failed; trying on", metadata: ["error": "\(error)"])
             }
@@ -44,17 +50,18 @@ extension WorkerSession {
 
     private func beatRedis(_ pulse: inout Pulse, _ caretaker: Caretaker) async {
         do {
-            var beat = try await self.beat(registering: false)
+            var beat = try await self.beat(registering: false, canCare: caretaker.hasLedger)
             if !beat.isKnown {
-                guard beat.generation == nil else {
+                // Reaped, or Redis lost its memory (and somebody else marked its new life already): the ledger, whose
+                // session always ends first, knows which.
+                guard try await self.ledger.beat(self.id, timeout: self.configuration.lease / 3) != nil else {
                     self.lose("redis ended this session: it had not been heard of for too long")
                     return
                 }
-                // Redis lost its memory; the ledger, which decides, still knows this session.
-                beat = try await self.beat(registering: true)
+                beat = try await self.beat(registering: true, canCare: caretaker.hasLedger)
             }
             pulse.succeeded()
-            caretaker.heard(beat, mayReap: pulse.isSteady)
+            caretaker.heard(beat)
         } catch {
             if pulse.failed(), !Task.isCancelled {
                 self.logger.warning("heartbeat to redis failed; trying on", metadata: ["error": "\(error)"])
@@ -63,10 +70,10 @@ extension WorkerSession {
     }
 
     /// A heartbeat to Redis. The caretaker's lease is three beats: the queue is not without care for long.
-    func beat(registering: Bool) async throws -> Heartbeat {
+    func beat(registering: Bool, canCare: Bool = true) async throws -> Heartbeat {
         try await self.index.beat(
             self.id, lease: self.configuration.lease, caretakerLease: self.configuration.beat * 3,
-            registering: registering)
+            registering: registering, canCare: canCare)
     }
 
     /// Compares what the ledger holds for running here with what runs here: a begin whose reply was lost leaves a job
@@ -77,7 +84,6 @@ extension WorkerSession {
             guard !Task.isCancelled, !self.isLost else { return }
             do {
                 try await self.forgetSettledBatches()
-                guard self.acknowledgements.hasOpenBatches else { continue }
                 for (job, epoch, runningFor) in try await self.ledger.running(of: self.id)
                 where runningFor > .seconds(10) && !self.running.contains(job, epoch: epoch) {
                     self.logger.error("a job ran here by the ledger only; given back", metadata: ["job": "\(job)"])
@@ -120,23 +126,16 @@ extension WorkerSession {
     }
 }
 
-/// One store's heartbeat as seen from here: when the next is due, and whether it has been steady for a whole lease.
-/// Only a session with a steady pulse may call others dead: after a store was away, everybody looks dead for a moment.
+/// One store's heartbeat as seen from here: whether it has been steady for a whole lease. Only a session with a steady
+/// pulse may call others dead: after a store was away, everybody looks dead for a moment.
 struct Pulse {
-    private let interval: Duration
     private let lease: Duration
     private var last: ContinuousClock.Instant?
-    private var lastFailure: ContinuousClock.Instant?
     private var steadySince: ContinuousClock.Instant?
+    private var isFailing = false
 
-    init(interval: Duration, lease: Duration) {
-        self.interval = interval
+    init(lease: Duration) {
         self.lease = lease
-    }
-
-    var isDue: Bool {
-        let tried = [self.last, self.lastFailure].compactMap(\.self).max()
-        return tried.map { .now - $0 >= self.interval } ?? true
     }
 
     var isSteady: Bool { self.steadySince.map { .now - $0 >= self.lease } ?? false }
@@ -146,14 +145,14 @@ struct Pulse {
         // A gap means that this process, or the store, stood still.
         if let last = self.last, now - last > self.lease / 2 { self.steadySince = nil }
         self.last = now
-        self.lastFailure = nil
+        self.isFailing = false
         self.steadySince = self.steadySince ?? now
     }
 
     /// - Returns: Whether this is the first failure in a row, which is worth a line.
     mutating func failed() -> Bool {
-        defer { self.lastFailure = .now }
+        defer { self.isFailing = true }
         self.steadySince = nil
-        return self.lastFailure == nil
+        return !self.isFailing
     }
 }

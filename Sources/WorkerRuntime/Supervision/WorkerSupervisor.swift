@@ -36,7 +36,8 @@ public final class WorkerSupervisor: Service {
     private let counters: RuntimeCounters
     private let logger: Logger
     private let state = Mutex(State())
-    private let stopping = WakeSignal()
+    /// One for each slot, since a signal has one waiter.
+    private let stopping: [WakeSignal]
 
     private struct State {
         var children: [Int: ChildProcess] = [:]
@@ -56,6 +57,7 @@ public final class WorkerSupervisor: Service {
         self.index = client.index
         self.counters = counters
         self.logger = logger
+        self.stopping = (0..<configuration.processes).map { _ in WakeSignal() }
     }
 
     /// Supervises until shut down.
@@ -75,7 +77,15 @@ public final class WorkerSupervisor: Service {
     private func superviseAll() async throws {
         try await withThrowingDiscardingTaskGroup { group in
             for slot in 1...self.configuration.processes {
-                group.addTask { try await self.supervise(slot) }
+                group.addTask {
+                    do {
+                        try await self.supervise(slot)
+                    } catch {
+                        // What one child cannot live with, no other can: none is left unwatched.
+                        self.stop(hurrying: true)
+                        throw error
+                    }
+                }
             }
         }
     }
@@ -88,7 +98,7 @@ public final class WorkerSupervisor: Service {
         for child in children {
             child.requestStop(signal: .terminate, grace: hurrying ? .seconds(10) : self.configuration.grace)
         }
-        self.stopping.wake()
+        for signal in self.stopping { signal.wake() }
     }
 
     private var isStopping: Bool { self.state.withLock { $0.isStopping } }
@@ -99,7 +109,14 @@ public final class WorkerSupervisor: Service {
         while !self.isStopping {
             let session = SessionID.mint()
             let started = ContinuousClock.now
-            let child = try self.spawn(session)
+            let child: ChildProcess
+            do {
+                child = try self.spawn(session)
+            } catch {
+                self.logger.error("a worker could not be started; trying again", metadata: ["error": "\(error)"])
+                await self.stopping[slot - 1].wait(atMost: backoff.nextPause())
+                continue
+            }
             let mustStop = self.state.withLock { state in
                 state.children[slot] = child
                 return state.isStopping
@@ -111,10 +128,11 @@ public final class WorkerSupervisor: Service {
             if status == .exited(Self.configurationError) {
                 throw InvalidSetting(field: "worker", rule: "refused its settings; its own lines above say why")
             }
-            await self.giveBack(session, slot: slot, status: status, diedAt: .now)
+            // Not to be cut short by another slot's end. Owner: this slot, which waits for it.
+            await Task { await self.giveBack(session, slot: slot, status: status, diedAt: .now) }.value
             // A child that lived for a while is replaced at once; one that dies at its start, with growing pauses.
             if .now - started > .seconds(10) { backoff.reset() }
-            if !self.isStopping { await self.stopping.wait(atMost: backoff.nextPause()) }
+            if !self.isStopping { await self.stopping[slot - 1].wait(atMost: backoff.nextPause()) }
         }
     }
 

@@ -4,10 +4,9 @@
 -- KEYS[2]  {<namespace>}:caretaker, the session that looks after the queue now; expires
 -- KEYS[3]  {<namespace>}:generation, missing after Redis lost its memory
 -- ARGV[1]  session (16 bytes)     ARGV[2]  lease in milliseconds     ARGV[3]  the caretaker's lease in milliseconds
--- ARGV[4]  '1' to register, '0' to go on
--- Returns  {status, caretaker, generation, expired sessions…}: status 1, or 0 when the session is not known (reaped,
---          or Redis lost its memory); caretaker 1 or 0; generation '' when Redis has none; the expired for the
---          caretaker alone.
+-- ARGV[4]  '1' to register, '0' to go on     ARGV[5]  '1' if the session can be the caretaker, '0' if it lacks the ledger
+-- Returns  {status, caretaker, generation}: status 1, or 0 when the session is not known (reaped, or Redis lost its
+--          memory); caretaker 1 or 0; generation '' when Redis has none.
 -- The caretaker is an economy, not a safety: everything it does is safe when two do it.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -18,8 +17,14 @@ if ARGV[4] ~= '1' and not redis.call('ZSCORE', KEYS[1], session) then
 end
 redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), session)
 local holder = redis.call('GET', KEYS[2])
+if ARGV[5] ~= '1' then
+    if holder == session then
+        redis.call('DEL', KEYS[2])
+    end
+    return {1, 0, generation}
+end
 if holder and holder ~= session then
     return {1, 0, generation}
 end
 redis.call('SET', KEYS[2], session, 'PX', ARGV[3])
-return {1, 1, generation, unpack(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. now, 'LIMIT', 0, 100))}
+return {1, 1, generation}

@@ -13,8 +13,8 @@ for i = 1, #held, 2 do
     if value:sub(1, 1) == 'd' then
         local priority, seq, lane = value:match('^d(%d):(%d+):(.*)$')
         local key = base .. ':d:' .. priority .. ':' .. lane
-        redis.call('ZADD', key, 'NX', seq, id)
-        if redis.call('ZCARD', key) == 1 then
+        -- It may be back by its ticket already: then its lane is in the ring.
+        if redis.call('ZADD', key, 'NX', seq, id) == 1 and redis.call('ZCARD', key) == 1 then
             redis.call('RPUSH', base .. ':ring:' .. priority, 'd' .. lane)
         end
         hints = hints + 1

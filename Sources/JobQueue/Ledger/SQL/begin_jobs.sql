@@ -18,6 +18,7 @@ WITH live AS MATERIALIZED (
 ), noted AS (
     INSERT INTO job_claims (session_id, number, job_ids)
     SELECT $2::uuid, $3::bigint, array_agg(id) FROM begun HAVING count(*) > 0
+    ON CONFLICT (session_id, number) DO UPDATE SET job_ids = job_claims.job_ids || EXCLUDED.job_ids
 )
 SELECT id, kind, queue, family_id, payload, payload_version, attempt, failures, crashes, epoch, max_attempts,
     idempotency_key

@@ -5,7 +5,7 @@
 -- Returns a row for each ticket: ticket, id, queue, family_id, priority, seq, runnable (false: the ticket was stale).
 -- Two dispatchers at once do no harm: both put the same ids, and putting is idempotent.
 WITH due AS (
-    SELECT ticket, job_id FROM job_dispatches WHERE due_at <= clock_timestamp() ORDER BY due_at LIMIT $1::integer
+    SELECT ticket, job_id FROM job_dispatches WHERE due_at <= statement_timestamp() ORDER BY due_at LIMIT $1::integer
 ), promoted AS (
     UPDATE jobs j SET state = 'available', due_at = NULL, reason = NULL
       FROM (SELECT DISTINCT job_id FROM due) d
@@ -22,3 +22,6 @@ WITH due AS (
 SELECT d.ticket, j.id, j.queue, j.family_id, j.priority, j.seq,
     (j.state = 'available' OR p.id IS NOT NULL) AS runnable
 FROM due d JOIN jobs j ON j.id = d.job_id LEFT JOIN promoted p ON p.id = j.id
+UNION ALL
+-- A ticket whose job was deleted: nothing to put, and the ticket goes.
+SELECT d.ticket, d.job_id, 'default', NULL, 1, 0, false FROM due d WHERE NOT EXISTS (SELECT FROM jobs j WHERE j.id = d.job_id)

@@ -2,27 +2,37 @@
 -- this one's snapshot must see every batch that the session began.
 --
 -- $1 uuid  session      $2 integer  crashes a job may have (one more, and it is dead as poison)
--- Returns a row for each job: id, state (available or dead), kind.
+-- $3 boolean  whether the session died; false: it stopped in order, and nothing counts as a crash
+-- A job that a person gave up while it ran is cancelled: nobody else will read the request.
+-- Returns a row for each job: id, state (available, dead or cancelled), kind.
 WITH lost AS (
     DELETE FROM job_claims WHERE session_id = $1::uuid RETURNING job_ids
-), crashed AS (
+), answered AS (
+    DELETE FROM job_cancellations WHERE session_id = $1::uuid RETURNING job_id
+), verdict AS (
+    SELECT j.id,
+        CASE WHEN EXISTS (SELECT FROM answered a WHERE a.job_id = j.id) THEN 'cancelled'
+             WHEN $3::boolean AND j.crashes + 1 > $2::integer THEN 'dead'
+             ELSE 'available' END AS state
+    FROM jobs j
+    WHERE j.id IN (SELECT unnest(job_ids) FROM lost) AND j.session_id = $1::uuid AND j.state = 'running'
+), taken AS (
     UPDATE jobs j
-       SET crashes = j.crashes + 1, attempt = j.attempt - 1, session_id = NULL,
-           state = CASE WHEN j.crashes + 1 > $2::integer THEN 'dead' ELSE 'available' END,
-           reason = CASE WHEN j.crashes + 1 > $2::integer THEN 'poison' END,
-           settled_at = CASE WHEN j.crashes + 1 > $2::integer THEN clock_timestamp() END,
-           dead_at = CASE WHEN j.crashes + 1 > $2::integer THEN clock_timestamp() END
-     WHERE j.id IN (SELECT unnest(job_ids) FROM lost) AND j.session_id = $1::uuid AND j.state = 'running'
+       SET crashes = j.crashes + $3::boolean::int, attempt = j.attempt - 1, session_id = NULL, state = v.state,
+           reason = CASE v.state WHEN 'dead' THEN 'poison' END,
+           settled_at = CASE WHEN v.state <> 'available' THEN clock_timestamp() END,
+           dead_at = CASE WHEN v.state = 'dead' THEN clock_timestamp() END
+      FROM verdict v
+     WHERE j.id = v.id AND j.session_id = $1::uuid AND j.state = 'running'
     RETURNING j.id, j.epoch, j.attempt, j.started_at, j.state, j.kind
 ), tickets AS (
-    INSERT INTO job_dispatches (job_id) SELECT id FROM crashed WHERE state = 'available' RETURNING ticket
+    INSERT INTO job_dispatches (job_id) SELECT id FROM taken WHERE state = 'available' RETURNING ticket
 ), history AS (
     INSERT INTO job_attempts (job_id, epoch, attempt, outcome, session_id, started_at)
-    SELECT id, epoch, attempt + 1, 'crashed', $1::uuid, started_at FROM crashed
+    SELECT id, epoch, attempt + 1, CASE WHEN $3::boolean THEN 'crashed' ELSE 'given_back' END, $1::uuid, started_at
+    FROM taken
     ON CONFLICT DO NOTHING
-), answered AS (
-    DELETE FROM job_cancellations WHERE session_id = $1::uuid
 ), told AS MATERIALIZED (
     SELECT pg_notify('chorewheel_dispatch', '') FROM tickets LIMIT 1
 )
-SELECT c.id, c.state, c.kind, (SELECT count(*) FROM told) AS told FROM crashed c
+SELECT t.id, t.state, t.kind, (SELECT count(*) FROM told) AS told FROM taken t

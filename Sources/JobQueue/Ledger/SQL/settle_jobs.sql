@@ -8,7 +8,15 @@
 -- $7 jsonb[]   errors              $8 jsonb[]   results
 -- $9 uuid      the session
 -- Returns the ids settled; one that is missing was fenced: another epoch has the job, and nothing of it changed.
-WITH settled AS (
+WITH item AS (
+    -- A job that a person gave up while it ran is not run again: nobody else will read the request.
+    SELECT i.id, i.epoch, i.delay_ms, i.reason, i.spent, i.error, i.result,
+        CASE WHEN i.outcome IN ('retried', 'snoozed', 'parked', 'given_back')
+                  AND EXISTS (SELECT FROM job_cancellations c WHERE c.job_id = i.id)
+             THEN 'cancelled' ELSE i.outcome END AS outcome
+    FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::bool[], $7::jsonb[], $8::jsonb[])
+        AS i (id, epoch, outcome, delay_ms, reason, spent, error, result)
+), settled AS (
     UPDATE jobs j
        SET state = CASE i.outcome
                WHEN 'succeeded' THEN 'succeeded' WHEN 'retried' THEN 'scheduled' WHEN 'snoozed' THEN 'scheduled'
@@ -24,8 +32,7 @@ WITH settled AS (
                THEN clock_timestamp() + make_interval(secs => i.delay_ms / 1000.0) END,
            settled_at = CASE WHEN i.outcome IN ('succeeded', 'dead', 'cancelled') THEN clock_timestamp() END,
            dead_at = CASE WHEN i.outcome = 'dead' THEN clock_timestamp() END
-      FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::bool[], $7::jsonb[], $8::jsonb[])
-               AS i (id, epoch, outcome, delay_ms, reason, spent, error, result)
+      FROM item i
      WHERE j.id = i.id AND j.epoch = i.epoch AND j.state = 'running'
     RETURNING j.id, j.epoch, j.attempt, j.started_at, j.family_id, j.due_at, i.outcome, i.delay_ms, i.error
 ), tickets AS (
