@@ -80,7 +80,7 @@ extension PostgresConnection {
         let outcome = await wait(call.key, descriptor: descriptor, events: Int16(events), until: call.deadline)
         if outcome == .timedOut {
             throw PostgresError(
-                .timeout,
+                .connectionFailed,
                 "no connection to \(configuration.host):\(configuration.port) within \(configuration.connectTimeout)")
         }
         if call.isCancelled { throw Self.cancelledError }

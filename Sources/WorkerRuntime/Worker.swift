@@ -1,9 +1,10 @@
 // A worker process's work: one session after another, until it is told to stop.
 
 internal import JobModel
-internal import Redis
 public import JobQueue
 public import Logging
+public import Postgres
+internal import Redis
 public import ServiceLifecycle
 internal import Synchronization
 public import WorkerKit
@@ -25,6 +26,7 @@ public final class Worker: Service {
     private let registry: HandlerRegistry
     private let families: (any FamilyDatabaseProvider)?
     private let client: JobQueueClient
+    private let platform: PostgresDatabase
     private let counters: RuntimeCounters
     private let logger: Logger
     private let state = Mutex(State())
@@ -36,24 +38,27 @@ public final class Worker: Service {
         var isHurrying = false
     }
 
+    /// - Parameter platform: What handlers are lent; nil: the ledger's own connections, which they can then exhaust.
     /// - Throws: `InvalidSetting`.
     public init(
         configuration: WorkerConfiguration, registry: HandlerRegistry, families: (any FamilyDatabaseProvider)?,
-        client: JobQueueClient, counters: RuntimeCounters = RuntimeCounters(), logger: Logger
+        client: JobQueueClient, platform: PostgresDatabase? = nil, counters: RuntimeCounters = RuntimeCounters(),
+        logger: Logger
     ) throws(InvalidSetting) {
         try configuration.validate()
         self.configuration = configuration
         self.registry = registry
         self.families = families
         self.client = client
+        self.platform = platform ?? client.ledger.database
         self.counters = counters
         self.logger = logger
     }
 
     /// Works until shut down. Servers that are away are waited for.
     ///
-    /// - Throws: `JobQueueError` or `RedisError` that trying again cannot help: Redis would throw jobs away, the schema is
-    ///   missing, a password is wrong.
+    /// - Throws: `JobQueueError` or `RedisError` that trying again cannot help: Redis would throw jobs away, the schema
+    ///   is missing, a password is wrong.
     public func run() async throws {
         try await withGracefulShutdownHandler {
             try await withTaskCancellationHandler {
@@ -120,7 +125,8 @@ public final class Worker: Service {
     private func begin(_ id: SessionID?) async throws -> WorkerSession {
         try await self.client.index.requireSafeSettings()
         // The default queue always, unless told otherwise: kinds that no worker knows wait there to be parked.
-        let queues = self.configuration.queues.isEmpty
+        let queues =
+            self.configuration.queues.isEmpty
             ? Set(self.registry.queues + [.default]).sorted() : self.configuration.queues
         try await self.client.ledger.register(
             kinds: self.registry.handlers.values.map { handler in
@@ -136,8 +142,8 @@ public final class Worker: Service {
         let number = try await self.client.ledger.register(registration)
         let session = WorkerSession(
             registration: registration, number: number, configuration: self.configuration, registry: self.registry,
-            families: self.families, ledger: self.client.ledger, index: self.client.index, counters: self.counters,
-            logger: self.logger)
+            families: self.families, ledger: self.client.ledger, platform: self.platform, index: self.client.index,
+            counters: self.counters, logger: self.logger)
         do {
             _ = try await session.beat(registering: true)
         } catch {

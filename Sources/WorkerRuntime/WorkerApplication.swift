@@ -34,11 +34,12 @@ public enum WorkerApplication {
         signal(SIGPIPE, SIG_IGN)
         let settings = try await Settings()
         let logger = try makeLogger(settings: settings, label: "worker")
-        let stores = try Stores(settings: settings, application: "chorewheel worker", logger: logger)
+        let stores = try Stores(
+            settings: settings, application: "chorewheel worker", reservingForLedger: true, logger: logger)
         let worker = try Worker(
             configuration: try WorkerConfiguration(settings: settings, version: version),
             registry: HandlerRegistry(plugins: plugins), families: try await families?(stores), client: stores.client,
-            logger: logger)
+            platform: stores.platform, logger: logger)
         try await run(worker, logger: logger)
         await stores.close()
     }

@@ -13,7 +13,9 @@ import Testing
 @Suite("The development stack")
 struct DevStackTests {
     /// Runs `chorewheel dev` in a directory until it says that it is up.
-    private static func start(in directory: String) async throws -> (child: ChildProcess, database: PostgresConfiguration) {
+    private static func start(
+        in directory: String
+    ) async throws -> (child: ChildProcess, database: PostgresConfiguration) {
         let executable = try BuiltExecutable.path()
         var command = ChildProcess.Configuration(executable, ["dev", "--dir", directory, "--workers", "1"])
         command.environment = .inherited(adding: [
@@ -52,7 +54,7 @@ struct DevStackTests {
         }
     }
 
-    @Test("killed with -9 while jobs run, it leaves no process behind; started again, it has its data and finishes them")
+    @Test("killed with -9 while jobs run, it leaves no process behind; the next start finishes them")
     func killedInTheMiddle() async throws {
         let directory = "/tmp/chorewheel-dev-\(JobID.mint())"
         defer {

@@ -22,6 +22,8 @@ struct AttemptOutcome: Sendable {
 struct AttemptRunner: Sendable {
     let registry: HandlerRegistry
     let ledger: Ledger
+    /// What handlers are lent.
+    let platform: PostgresDatabase
     let families: (any FamilyDatabaseProvider)?
     let session: SessionID
     /// The session's number: the epoch of its fast attempts.
@@ -46,10 +48,11 @@ struct AttemptRunner: Sendable {
         do {
             let family = try await self.database(of: job.target, handler)
             let support = DurableAttempt(
-                job: job, session: self.session, ledger: self.ledger, family: family, logger: logger)
+                job: job, session: self.session, ledger: self.ledger, platform: self.platform, family: family,
+                logger: logger)
             let context = JobContext(
                 job: info, logger: logger, deadline: .now + handler.timeout,
-                database: family ?? self.ledger.database, platform: self.ledger.database, support: support)
+                database: family ?? self.platform, platform: self.platform, support: support)
             do {
                 let result = try await self.run(handler, job.payload, context)
                 await support.finishReporting()
@@ -82,12 +85,12 @@ struct AttemptRunner: Sendable {
             id: entry.id, kind: entry.kind, queue: queue, target: target, attempt: attempt, failures: entry.failures,
             crashes: entry.crashes, epoch: self.sessionNumber, maxAttempts: entry.maxAttempts, idempotencyKey: nil)
         do {
-            let database = try await self.database(of: target, handler) ?? self.ledger.database
+            let database = try await self.database(of: target, handler) ?? self.platform
             let support = FastAttempt(
-                entry: entry, epoch: self.sessionNumber, platform: self.ledger.database, target: database)
+                entry: entry, epoch: self.sessionNumber, platform: self.platform, target: database)
             let context = JobContext(
                 job: info, logger: logger, deadline: .now + handler.timeout, database: database,
-                platform: self.ledger.database, support: support)
+                platform: self.platform, support: support)
             return AttemptOutcome(
                 settlement: .succeeded, result: try await self.run(handler, entry.payload, context))
         } catch {

@@ -15,15 +15,20 @@ final class DurableAttempt: AttemptSupport {
     let job: BegunJob
     private let session: SessionID
     private let ledger: Ledger
+    private let platform: PostgresDatabase
     private let family: PostgresDatabase?
     private let logger: Logger
     private let settled = Mutex(false)
     private let progress: ProgressReporter
 
-    init(job: BegunJob, session: SessionID, ledger: Ledger, family: PostgresDatabase?, logger: Logger) {
+    init(
+        job: BegunJob, session: SessionID, ledger: Ledger, platform: PostgresDatabase, family: PostgresDatabase?,
+        logger: Logger
+    ) {
         self.job = job
         self.session = session
         self.ledger = ledger
+        self.platform = platform
         self.family = family
         self.logger = logger
         self.progress = ProgressReporter { json in
@@ -47,7 +52,7 @@ final class DurableAttempt: AttemptSupport {
                 try await body(connection, nil)
             }
         }
-        let json = try await self.ledger.database.transaction { connection in
+        let json = try await self.platform.transaction { connection in
             let json = try await body(connection, self.ledger)
             let attempt = SettledAttempt(
                 id: self.job.id, epoch: self.job.epoch, settlement: .succeeded, result: json)

@@ -7,6 +7,7 @@
 internal import JobModel
 internal import JobQueue
 internal import Logging
+internal import Postgres
 internal import Synchronization
 internal import WorkerKit
 
@@ -49,7 +50,8 @@ final class WorkerSession: Sendable {
 
     init(
         registration: SessionRegistration, number: Int64, configuration: WorkerConfiguration,
-        registry: HandlerRegistry, families: (any FamilyDatabaseProvider)?, ledger: Ledger, index: DispatchIndex,
+        registry: HandlerRegistry, families: (any FamilyDatabaseProvider)?, ledger: Ledger, platform: PostgresDatabase,
+        index: DispatchIndex,
         counters: RuntimeCounters, logger: Logger
     ) {
         var logger = logger
@@ -68,7 +70,8 @@ final class WorkerSession: Sendable {
         let running = RunningAttempts(capacity: configuration.concurrency)
         self.running = running
         self.runner = AttemptRunner(
-            registry: registry, ledger: ledger, families: families, session: registration.id, sessionNumber: number,
+            registry: registry, ledger: ledger, platform: platform, families: families, session: registration.id,
+            sessionNumber: number,
             running: running, counters: counters, cancellationGrace: configuration.cancellationGrace, logger: logger)
         self.settler = Settler(
             ledger: ledger, session: registration.id, counters: counters, logger: logger

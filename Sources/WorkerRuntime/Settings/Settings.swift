@@ -91,18 +91,28 @@ extension Substring {
     }
 }
 
-/// The stores of a process, opened from its settings: one pool, one Redis client.
+/// The stores of a process, opened from its settings.
+///
+/// A worker's ledger has a small pool of its own: handlers that hold every connection of theirs must not keep a session
+/// from beating, or it would be taken for dead with all its jobs.
 public struct Stores: Sendable {
+    /// For handlers, requests, families.
     public let pool: PostgresPool
+    private let ledgerPool: PostgresPool
     public let platform: PostgresDatabase
     public let redis: RedisClient
     public let client: JobQueueClient
 
+    /// Statements of the ledger are short, and batched: a few connections are enough.
+    private static let ledgerLimits = PostgresPoolLimits(perDatabase: 4, perServer: 4, total: 4)
+
     /// Opens nothing yet: both connect when they are first used, and again when they were away.
     ///
+    /// - Parameter reservingForLedger: A worker's choice.
     /// - Throws: `InvalidSetting` naming `database.url` or `redis.url`.
     public init(
-        settings: Settings, application: String, limits: PostgresPoolLimits = .init(), logger: Logger
+        settings: Settings, application: String, limits: PostgresPoolLimits = .init(),
+        reservingForLedger: Bool = false, logger: Logger
     ) throws(InvalidSetting) {
         var database: PostgresConfiguration
         do {
@@ -133,13 +143,16 @@ public struct Stores: Sendable {
         self.pool = PostgresPool(limits: limits, logger: logger)
         self.platform = PostgresDatabase(pool: self.pool, configuration: database)
         self.redis = RedisClient(configuration: redis, logger: logger)
+        self.ledgerPool = reservingForLedger ? PostgresPool(limits: Self.ledgerLimits, logger: logger) : self.pool
         self.client = JobQueueClient(
-            ledger: Ledger(database: self.platform), index: DispatchIndex(redis: self.redis, namespace: namespace))
+            ledger: Ledger(database: PostgresDatabase(pool: self.ledgerPool, configuration: database)),
+            index: DispatchIndex(redis: self.redis, namespace: namespace))
     }
 
     /// Closes every connection.
     public func close() async {
         await self.redis.close()
         await self.pool.close()
+        await self.ledgerPool.close()
     }
 }

@@ -46,7 +46,8 @@ struct WorkCommand: AsyncParsableCommand {
         ])
         let logger = try WorkerApplication.makeLogger(settings: settings, label: "worker")
         let configuration = try WorkerConfiguration(settings: settings, version: chorewheelVersion)
-        let stores = try Stores(settings: settings, application: "chorewheel work", logger: logger)
+        let stores = try Stores(
+            settings: settings, application: "chorewheel work", reservingForLedger: true, logger: logger)
         if let processes = self.processes {
             let supervisor = try WorkerSupervisor(
                 configuration: .init(
@@ -63,7 +64,8 @@ struct WorkCommand: AsyncParsableCommand {
                 configuration: configuration,
                 registry: HandlerRegistry(
                     plugins: WorkerCatalog.plugins(tenancy: tenancy, diagnostics: self.diagnostics)),
-                families: tenancy.databases, client: stores.client, logger: logger)
+                families: tenancy.databases, client: stores.client, platform: stores.platform,
+                logger: logger)
             try await WorkerApplication.run(worker, logger: logger)
         }
         await stores.close()

@@ -4,7 +4,8 @@
 -- KEYS[2]  {<namespace>}:caretaker, the session that looks after the queue now; expires
 -- KEYS[3]  {<namespace>}:generation, missing after Redis lost its memory
 -- ARGV[1]  session (16 bytes)     ARGV[2]  lease in milliseconds     ARGV[3]  the caretaker's lease in milliseconds
--- ARGV[4]  '1' to register, '0' to go on     ARGV[5]  '1' if the session can be the caretaker, '0' if it lacks the ledger
+-- ARGV[4]  '1' to register, '0' to go on
+-- ARGV[5]  '1' if the session can be the caretaker, '0' if it lacks the ledger
 -- Returns  {status, caretaker, generation}: status 1, or 0 when the session is not known (reaped, or Redis lost its
 --          memory); caretaker 1 or 0; generation '' when Redis has none.
 -- The caretaker is an economy, not a safety: everything it does is safe when two do it.

@@ -3,7 +3,8 @@
 -- KEYS[1]  base of the queue
 -- ARGV[1]  session (16 bytes)
 -- ARGV[2]  crashes a fast job may have; -1 when the session stopped in order, so that nothing counts as a crash
--- Returns  {hints given back, fast jobs given back, fast jobs dead as poison}. The session can claim nothing more from this queue for an hour.
+-- Returns  {hints given back, fast jobs given back, fast jobs dead as poison}.
+--          The session can claim nothing more from this queue for an hour.
 local base, session, limit = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local run = base .. ':run:' .. session
 local held, hints, back, dead = redis.call('HGETALL', run), 0, 0, 0

@@ -24,4 +24,5 @@ SELECT d.ticket, j.id, j.queue, j.family_id, j.priority, j.seq,
 FROM due d JOIN jobs j ON j.id = d.job_id LEFT JOIN promoted p ON p.id = j.id
 UNION ALL
 -- A ticket whose job was deleted: nothing to put, and the ticket goes.
-SELECT d.ticket, d.job_id, 'default', NULL, 1, 0, false FROM due d WHERE NOT EXISTS (SELECT FROM jobs j WHERE j.id = d.job_id)
+SELECT d.ticket, d.job_id, 'default', NULL, 1, 0, false FROM due d
+WHERE NOT EXISTS (SELECT FROM jobs j WHERE j.id = d.job_id)
