@@ -85,9 +85,14 @@ public struct RetryPolicy: Hashable, Sendable {
 }
 
 extension RetryPolicy {
-    /// How long a parked job waits before it looks again by itself; it doubles with nothing, so it is a compromise
-    /// between a quick start and 1,000 parked jobs asking.
-    public static let probeDelay: Duration = .seconds(15)
+    /// How long a parked job waits, about, before it looks again by itself. What it waits for may bring that forward. A
+    /// compromise between a quick start and a thousand parked jobs asking; a database is mostly back within seconds.
+    public static func probeDelay(for reason: ParkReason) -> Duration {
+        switch reason {
+        case .databaseDown: .seconds(3)
+        case .unknownKind, .familyNotReady, .schemaTooOld: .seconds(15)
+        }
+    }
 
     /// Decides what an error makes of the job. Pure: the one place where it is decided.
     ///
@@ -102,7 +107,7 @@ extension RetryPolicy {
         case .permanent: return .dead(spent: true, .discarded)
         case .undecodable: return .dead(spent: false, .undecodable)
         case .snooze(let delay): return .snooze(for: delay)
-        case .notReady(let reason): return .park(reason, probeAfter: Self.probeDelay * (0.5 + jitter))
+        case .notReady(let reason): return .park(reason, probeAfter: Self.probeDelay(for: reason) * (0.5 + jitter))
         case .familyGone: return .dead(spent: false, .familyGone)
         case .cancelledByHand: return .cancelled
         case .workerStopping: return .giveBack

@@ -42,13 +42,22 @@ public func trouble(of error: any Error) -> Trouble {
     case is UndecodablePayload:
         return .undecodable
     case let error as PostgresError:
-        // Nothing was sent: the database cannot be reached, or has no connection to spare.
-        if error.code == .connectionFailed || error.code == .poolExhausted { return .notReady(.databaseDown) }
+        if isDatabaseDown(error) { return .notReady(.databaseDown) }
         if let state = error.sqlState?.rawValue, state.hasPrefix("22") || state.hasPrefix("23") { return .permanent }
         return .transient()
     case let error as JobQueueError where error.code == .unavailable:
         return .notReady(.databaseDown)
     default:
         return .transient()
+    }
+}
+
+/// Whether the database cannot be reached, has no connection to spare, or went away under the job (57P01 to 57P03:
+/// it is being shut down, has crashed, is starting). Not the job's fault, so it costs no attempt.
+private func isDatabaseDown(_ error: PostgresError) -> Bool {
+    switch error.code {
+    case .connectionFailed, .connectionLost, .poolExhausted: true
+    case .server: ["57P01", "57P02", "57P03"].contains(error.sqlState?.rawValue)
+    case .timeout, .cancelled, .poolClosed, .invalidConfiguration, .decoding, .protocolViolation: false
     }
 }

@@ -114,7 +114,7 @@ struct AttemptRunner: Sendable {
     private func parkUnknown(_ kind: JobKind, payloadVersion: Int, logger: Logger) -> AttemptOutcome {
         logger.notice("no handler here for this kind and payload version; parked for a newer worker")
         return AttemptOutcome(
-            settlement: .park(.unknownKind, probeAfter: RetryPolicy.probeDelay),
+            settlement: .park(.unknownKind, probeAfter: RetryPolicy.probeDelay(for: .unknownKind)),
             error: AttemptError(
                 type: "UnknownKind", message: "no worker knows kind \(kind), payload version \(payloadVersion)"))
     }
