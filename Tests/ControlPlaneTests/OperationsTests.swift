@@ -90,6 +90,10 @@ import Testing
             try await api.database.query("DROP TABLE schema_migrations")
             let never = try await api.send(.get, "/readyz", token: nil)
             #expect(never["checks"]?["migrations"]?.string == "the platform database was never migrated")
+            try await api.database.query("DROP FUNCTION sign_up_family")
+            let early = try await api.send(.post, "/v1/families", FamiliesTests.signUp)
+            #expect(early.status == 503)
+            #expect(early.header("Retry-After") != nil)
         }
     }
 

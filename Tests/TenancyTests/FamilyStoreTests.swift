@@ -55,6 +55,23 @@ import WorkerKit
         }
     }
 
+    @Test func `the slug of a removed family is taken as long as its database is kept`() async throws {
+        try await TestPlatform.with { platform in
+            let first = try await platform.tenancy.families.signUp(self.request("smith"))
+            try await platform.database.query(
+                """
+                UPDATE families SET deleted_at = now(), server_id = (SELECT id FROM database_servers LIMIT 1),
+                    db_name = 'family_smith' WHERE id = $1::uuid
+                """, [.text(first.family.description)])
+            let error = await #expect(throws: TenancyError.self) {
+                try await platform.tenancy.families.signUp(self.request("smith", email: "b@example.com"))
+            }
+            #expect(error?.code == .taken && error?.field == "slug")
+            try await platform.database.query("UPDATE families SET server_id = NULL, db_name = NULL")
+            _ = try await platform.tenancy.families.signUp(self.request("smith", email: "b@example.com"))
+        }
+    }
+
     @Test func `of many sign-ups for one slug at once exactly one wins`() async throws {
         try await TestPlatform.with { platform in
             let outcomes = await withTaskGroup(of: TenancyError.Code?.self) { group in

@@ -67,6 +67,13 @@ BEGIN
             USING ERRCODE = 'CW002', HINT = 'plan';
     END IF;
 
+    -- A removed family's database keeps its name until it is dropped: a new family of the slug could not have one.
+    IF EXISTS (SELECT FROM families f
+               WHERE f.slug = sign_up_family.slug AND f.deleted_at IS NOT NULL AND f.db_name IS NOT NULL) THEN
+        RAISE EXCEPTION 'slug is taken by a family whose database is still kept'
+            USING ERRCODE = 'CW003', HINT = 'slug';
+    END IF;
+
     BEGIN
         INSERT INTO families (id, slug, name, plan)
             VALUES (new_family, sign_up_family.slug, sign_up_family.name, sign_up_family.plan);

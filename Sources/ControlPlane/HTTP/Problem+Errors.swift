@@ -70,6 +70,8 @@ extension Problem {
                         + "Send it again with the same Idempotency-Key."
                     : "The database cannot be reached. Nothing was done; try again.")
         case .server where error.canRetry: self.init(.unavailable, "The database is busy. Nothing was done; try again.")
+        case .server where error.sqlState == .undefinedTable || error.sqlState?.rawValue == "42883":
+            self.init(.unavailable, "The platform database is not migrated yet. Nothing was done; try again.")
         case .server, .invalidConfiguration, .decoding, .protocolViolation:
             self.init(.internalError, "Something went wrong here. The request id finds it in the log.")
         }

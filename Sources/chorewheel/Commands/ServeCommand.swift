@@ -4,7 +4,10 @@ internal import ArgumentParser
 internal import ControlPlane
 internal import CoreMetrics
 internal import Hummingbird
+internal import JobQueue
+internal import Logging
 internal import Postgres
+internal import Redis
 internal import Telemetry
 internal import Tenancy
 internal import WorkerRuntime
@@ -31,6 +34,12 @@ struct ServeCommand: AsyncParsableCommand {
         let metrics = PrometheusRegistry()
         MetricsSystem.bootstrap(metrics)
         let stores = try Stores(settings: settings, application: "chorewheel serve", logger: logger)
+        do {
+            try await stores.client.index.requireSafeSettings()
+        } catch let error as RedisError where error.canRetry {
+            // Sign-ups and durable jobs need no Redis; workers check it before they claim.
+            logger.warning("redis is away", metadata: ["error": "\(error)"])
+        }
         let tokens = settings.strings("chorewheel.token")
         guard !tokens.isEmpty else {
             throw InvalidSetting(field: "chorewheel.token", rule: "must be set: by CHOREWHEEL_TOKEN, the bearer token")
