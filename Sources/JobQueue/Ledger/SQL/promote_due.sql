@@ -5,12 +5,15 @@
 -- Returns a row for each ticket: ticket, id, queue, family_id, priority, seq, runnable (false: the ticket was stale).
 -- Two dispatchers at once do no harm: both put the same ids, and putting is idempotent.
 WITH due AS (
-    SELECT ticket, job_id FROM job_dispatches WHERE due_at <= statement_timestamp() ORDER BY due_at LIMIT $1::integer
+    SELECT ticket, job_id, due_at FROM job_dispatches
+    WHERE due_at <= statement_timestamp() ORDER BY due_at LIMIT $1::integer
 ), promoted AS (
     UPDATE jobs j SET state = 'available', due_at = NULL, reason = NULL
-      FROM (SELECT DISTINCT job_id FROM due) d
+      FROM (SELECT job_id, max(due_at) AS due_at FROM due GROUP BY job_id) d
      WHERE j.id = d.job_id
-       AND (j.state = 'parked' OR (j.state = 'scheduled' AND j.due_at <= clock_timestamp()))
+       -- A ticket that was due before the attempt that parked the job is an older one, and no reason to unpark it.
+       AND ((j.state = 'parked' AND d.due_at > j.started_at)
+            OR (j.state = 'scheduled' AND j.due_at <= clock_timestamp()))
     RETURNING j.id
 ), watermark AS (
     -- A job that becomes available may lie below the watermark: the reconciler must see it again.
