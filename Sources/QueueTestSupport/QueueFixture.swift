@@ -24,7 +24,13 @@ public final class QueueFixture: Sendable {
 
     private init(servers: TestServers, platform: PostgresConfiguration, redisURL: String, logger: Logger) throws {
         let pool = PostgresPool(limits: .init(perDatabase: 12), logger: logger)
-        let redis = RedisClient(configuration: try RedisConfiguration(url: redisURL), logger: logger)
+        // Generous bounds: hundreds of tests share two cores, and some of them compute for seconds.
+        var redisConfiguration = try RedisConfiguration(url: redisURL)
+        redisConfiguration.connectTimeout = .seconds(60)
+        redisConfiguration.commandTimeout = .seconds(60)
+        var platform = platform
+        platform.connectTimeout = .seconds(60)
+        let redis = RedisClient(configuration: redisConfiguration, logger: logger)
         self.servers = servers
         self.pool = pool
         self.platform = PostgresDatabase(pool: pool, configuration: platform)

@@ -28,7 +28,9 @@ struct Template: Sendable {
     }
 
     private static func make(_ url: String, logger: Logger) async throws -> Template {
-        let template = Template(configuration: try PostgresConfiguration(url: url), logger: logger)
+        var server = try PostgresConfiguration(url: url)
+        server.connectTimeout = .seconds(60)
+        let template = Template(configuration: server, logger: logger)
         try await template.onServer { connection in
             let known = try await connection.query("SELECT 1 FROM pg_database WHERE datname = $1", [.text(Self.name)])
             if known.isEmpty { try await connection.query("CREATE DATABASE \(try quoteIdentifier(Self.name))") }
