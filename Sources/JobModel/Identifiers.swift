@@ -42,8 +42,15 @@ public struct FamilyID: UUIDIdentifier {
     public init(_ uuid: UUIDBytes) { self.uuid = uuid }
 }
 
-/// Names one worker process's life. A process that lost its session starts another, under another id.
+/// Names one session: the time in which a worker process holds what it claimed. A process that lost its session starts
+/// another, under another id.
 public struct SessionID: UUIDIdentifier {
+    public let uuid: UUIDBytes
+    public init(_ uuid: UUIDBytes) { self.uuid = uuid }
+}
+
+/// Names one worker process, through all its sessions.
+public struct WorkerID: UUIDIdentifier {
     public let uuid: UUIDBytes
     public init(_ uuid: UUIDBytes) { self.uuid = uuid }
 }

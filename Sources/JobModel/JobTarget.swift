@@ -63,4 +63,8 @@ public enum JobLimits {
     public static let batchJobsMax = 10_000
     /// How many processes may die with a job aboard before it is held to be the cause.
     public static let crashesMax = 3
+    /// The most attempts that are shown of one job.
+    public static let attemptsShownMax = 200
+    /// The most dead fast jobs that a queue keeps; the oldest go first.
+    public static let deadFastJobsMax = 10_000
 }

@@ -66,13 +66,76 @@ public struct JobQueueClient: Sendable {
         }
     }
 
+    /// Enqueues many jobs of one kind, in few round trips: durable ones all or none; fast ones line by line.
+    ///
+    /// - Parameters:
+    ///   - options: For each of them; an idempotency key or an id is no one's (`.invalid`).
+    ///   - connection: As in `enqueue`, for durable kinds.
+    /// - Throws: `JobQueueError`; the field of a bad job begins with `jobs[<index>]`, and nothing was enqueued then.
+    public func enqueue<Job: PlatformJob>(
+        _ jobs: [Job], options: EnqueueOptions = .init(), on connection: PostgresConnection? = nil
+    ) async throws -> [EnqueuedJob] {
+        try await self.enqueueMany(jobs, durability: Job.durability, on: connection, options) { job in
+            try JobRequest(job, options: options)
+        }
+    }
+
+    /// Enqueues many jobs of a family. See the platform's.
+    public func enqueue<Job: FamilyJob>(
+        _ jobs: [Job], for family: FamilyID, options: EnqueueOptions = .init(),
+        on connection: PostgresConnection? = nil
+    ) async throws -> [EnqueuedJob] {
+        try await self.enqueueMany(jobs, durability: Job.durability, on: connection, options) { job in
+            try JobRequest(job, for: family, options: options)
+        }
+    }
+
+    private func enqueueMany<Job>(
+        _ jobs: [Job], durability: Durability, on connection: PostgresConnection?, _ options: EnqueueOptions,
+        request: (Job) throws -> JobRequest
+    ) async throws -> [EnqueuedJob] {
+        guard options.idempotencyKey == nil, options.id == nil else {
+            throw JobQueueError.invalid(
+                options.id == nil ? "idempotency_key" : "id", "is not taken for many jobs: each would be the same")
+        }
+        var requests: [JobRequest] = []
+        requests.reserveCapacity(jobs.count)
+        for (index, job) in jobs.enumerated() {
+            do {
+                requests.append(try request(job))
+            } catch let error as JobQueueError {
+                throw error.inBatch(at: index)
+            }
+        }
+        return try await self.enqueue(requests, durability: durability, on: connection)
+    }
+
+    /// Enqueues many requests of known durability. See the typed one.
+    public func enqueue(
+        _ requests: [JobRequest], durability: Durability, on connection: PostgresConnection? = nil
+    ) async throws -> [EnqueuedJob] {
+        guard requests.count <= JobLimits.batchJobsMax else {
+            throw JobQueueError.invalid("jobs", "must be at most \(JobLimits.batchJobsMax)")
+        }
+        switch durability {
+        case .durable:
+            if let connection { return try await self.ledger.enqueue(requests, on: connection) }
+            return try await self.ledger.enqueue(requests)
+        case .fast:
+            return try await self.enqueueFast(requests)
+        }
+    }
+
     /// Enqueues a request whose kind is known by name only: checks kind, target and payload against what the workers
     /// registered.
     ///
     /// - Throws: `JobQueueError(.invalid)` for an unknown kind, a wrong target, or a payload not of the kind's shape.
     public func enqueueChecked(_ request: JobRequest) async throws -> EnqueuedJob {
         let kind = try await self.check(request)
-        return try await self.enqueue(request, durability: kind.durability)
+        switch kind.durability {
+        case .durable: return try await self.ledger.enqueue(request)
+        case .fast: return try await self.enqueueFast([request], kinds: [request.kind: kind])[0]
+        }
     }
 
     /// Enqueues all, or none, of durable jobs. Fast jobs are checked all before the first is enqueued; when Redis goes
@@ -84,11 +147,14 @@ public struct JobQueueClient: Sendable {
             throw JobQueueError.invalid("jobs", "must be at most \(JobLimits.batchJobsMax)")
         }
         var durabilities: Set<Durability> = []
+        var kinds: [JobKind: KindRegistration] = [:]
         for (index, request) in requests.enumerated() {
             do {
-                durabilities.insert(try await self.check(request).durability)
+                let kind = try await self.check(request, known: kinds[request.kind])
+                kinds[request.kind] = kind
+                durabilities.insert(kind.durability)
             } catch let error as JobQueueError where error.code == .invalid {
-                throw JobQueueError.invalid("jobs[\(index)].\(error.field ?? "")", error.message)
+                throw error.inBatch(at: index)
             }
         }
         guard durabilities.count <= 1 else {
@@ -101,11 +167,15 @@ public struct JobQueueClient: Sendable {
                 "jobs[\(index)].idempotency_key",
                 "is not taken in a batch of fast jobs: a conflict would come after others were enqueued")
         }
-        return try await self.enqueueFast(requests)
+        return try await self.enqueueFast(requests, kinds: kinds)
     }
 
-    private func check(_ request: JobRequest) async throws -> KindRegistration {
-        guard let kind = try await self.ledger.kind(request.kind) else {
+    private func check(
+        _ request: JobRequest, known: KindRegistration? = nil
+    ) async throws -> KindRegistration {
+        var found = known
+        if found == nil { found = try await self.ledger.kind(request.kind) }
+        guard let kind = found else {
             throw JobQueueError.invalid("kind", "\"\(request.kind)\" is not registered by any worker")
         }
         guard kind.target.allows(request.target) else {
@@ -117,66 +187,29 @@ public struct JobQueueClient: Sendable {
         return kind
     }
 
-    /// Enqueues fast jobs, by queue, priority and lane.
-    private func enqueueFast(_ requests: [JobRequest]) async throws -> [EnqueuedJob] {
-        struct Line: Hashable {
-            var queue: QueueName
-            var priority: JobPriority
-            var family: FamilyID?
-            var delay: Duration?
-        }
-        var enqueued: [EnqueuedJob] = []
-        enqueued.reserveCapacity(requests.count)
-        var lines: [Line: [FastEntry]] = [:]
-        for request in requests {
-            let id = request.options.id ?? self.mintID()
-            let queue: QueueName
-            if let named = request.options.queue {
-                queue = named
-            } else {
-                queue = try await self.ledger.kind(request.kind).map { try QueueName(validating: $0.queue) } ?? .default
-            }
-            let entry = FastEntry(request, id: id, defaultMaxAttempts: RetryPolicy().maxAttempts)
-            guard let key = FastKey(request, id: id) else {
-                let line = Line(
-                    queue: queue, priority: entry.priority, family: entry.family, delay: request.options.delay)
-                lines[line, default: []].append(entry)
-                enqueued.append(EnqueuedJob(id: id, replayed: false))
-                continue
-            }
-            let holder = try await self.index.push(fast: [entry], to: queue, delay: request.options.delay, key: key)
-            if let holder, holder.payload != key.holder.payload {
-                throw JobQueueError(
-                    .conflict, field: "idempotency_key", "was used before with another payload", existing: holder.id)
-            }
-            enqueued.append(EnqueuedJob(id: holder?.id ?? id, replayed: holder != nil))
-        }
-        for (line, entries) in lines {
-            _ = try await self.index.push(fast: entries, to: line.queue, delay: line.delay, key: nil)
-        }
-        return enqueued
-    }
-
     /// Makes queues known, and Redis ready to give jobs of theirs out, unless they are paused. A worker's first act.
     public func open(_ queues: [QueueName]) async throws {
         try await self.ledger.register(queues: queues)
-        let paused = try await self.ledger.queueNames().paused
-        for queue in queues { try await self.index.setPaused(paused.contains(queue), queue: queue) }
+        for known in try await self.ledger.queueSwitches() where queues.contains(known.queue) {
+            try await self.index.set(known)
+        }
     }
 
     /// Stops workers from claiming from a queue. What runs goes on. Outlives an emptied Redis.
     ///
     /// The ledger's word is the acknowledgement: with Redis away the queue is paused all the same, since nothing can be
     /// claimed, and the caretaker tells Redis when it is back.
+    ///
+    /// - Throws: `JobQueueError(.notFound)`: no worker ever registered the queue.
     public func pause(_ queue: QueueName) async throws { try await self.setPaused(true, queue) }
 
     /// Lets workers claim from a queue again. With Redis away: as soon as it is back.
     public func resume(_ queue: QueueName) async throws { try await self.setPaused(false, queue) }
 
     private func setPaused(_ paused: Bool, _ queue: QueueName) async throws {
-        try await self.ledger.setPaused(paused, queue: queue)
+        let told = try await self.ledger.setPaused(paused, queue: queue)
         do {
-            try await self.index.setPaused(paused, queue: queue)
+            try await self.index.set(told)
         } catch let error as RedisError where error.canRetry {
             // The caretaker reconciles as soon as it has its connection again.
         }

@@ -42,6 +42,13 @@ public struct JobQueueError: Error, Sendable, CustomStringConvertible {
         JobQueueError(.invalid, field: field, rule)
     }
 
+    /// The same error of one job in a batch.
+    func inBatch(at index: Int) -> JobQueueError {
+        JobQueueError(
+            self.code, field: "jobs[\(index)].\(self.field ?? "")", self.message, existing: self.existing,
+            underlying: self.underlying)
+    }
+
     public var description: String { self.field.map { "\($0): \(self.message)" } ?? self.message }
 
     public var canRetry: Bool { self.code == .unavailable }

@@ -37,12 +37,23 @@ public struct JobRequest: Sendable, Hashable {
     public let payload: [UInt8]
     public let payloadVersion: Int
     public let options: EnqueueOptions
+    /// The kind's own queue, when its type is known.
+    let ownQueue: QueueName?
 
     /// A request without the kind's type: for doors that know kinds only by name.
     ///
     /// - Throws: `JobQueueError(.invalid)` naming the field and the rule.
     public init(
         kind: JobKind, target: JobTarget, payload: [UInt8], payloadVersion: Int = 1, options: EnqueueOptions = .init()
+    ) throws(JobQueueError) {
+        try self.init(
+            kind: kind, target: target, payload: payload, payloadVersion: payloadVersion, options: options,
+            ownQueue: nil)
+    }
+
+    private init(
+        kind: JobKind, target: JobTarget, payload: [UInt8], payloadVersion: Int, options: EnqueueOptions,
+        ownQueue: QueueName?
     ) throws(JobQueueError) {
         guard payload.count <= JobLimits.payloadBytesMax else {
             throw .invalid("payload", "must have at most \(JobLimits.payloadBytesMax) bytes, has \(payload.count)")
@@ -63,6 +74,7 @@ public struct JobRequest: Sendable, Hashable {
         self.payload = payload
         self.payloadVersion = payloadVersion
         self.options = options
+        self.ownQueue = ownQueue
     }
 
     /// - Throws: `JobQueueError(.invalid)`: the payload does not encode, or is too large.
@@ -95,7 +107,8 @@ public struct JobRequest: Sendable, Hashable {
         options.queue = options.queue ?? Job.queue
         options.maxAttempts = options.maxAttempts ?? Job.retryPolicy.maxAttempts
         try self.init(
-            kind: Job.kind, target: target, payload: payload, payloadVersion: Job.payloadVersion, options: options)
+            kind: Job.kind, target: target, payload: payload, payloadVersion: Job.payloadVersion, options: options,
+            ownQueue: Job.queue)
     }
 }
 

@@ -1,9 +1,15 @@
 // The JSON Schema of a payload, read off its Codable type: decoding is run once against a decoder that notes which keys
 // are asked for, as what, and gives plausible values. It serves the doors that must refuse a payload "not of the kind's
-// shape" without knowing the type. A type that refuses the plausible values (an enum of strings, say) yields no schema
+// shape" without knowing the type. A type that refuses the plausible values (a hand-written enum, say) yields no schema
 // for that part; the worker's own decoding is the last word.
+//
+// Invariants:
+// 1. What `JSONText` encodes of a value, the schema derived from its type accepts.
+// 2. A derived object is closed: a member that its type never reads is refused, since it would be silently dropped.
+//    Dictionaries are open, and so are objects whose type asks which members there are before it reads them.
 
-/// Derives, and checks against, a small subset of JSON Schema: `type`, `properties`, `required`, `items`.
+/// Derives, and checks against, a small subset of JSON Schema: `type`, `properties`, `required`,
+/// `additionalProperties`, `items`, `enum`, `anyOf` with null, and the formats `uuid` and `date-time`.
 public enum PayloadSchema {
     /// The schema of a type's JSON as JSON text; nil when nothing useful can be said.
     public static func derived(from type: (some Decodable).Type) -> String? {
@@ -26,7 +32,9 @@ public enum PayloadSchema {
         do {
             shape = try JSONText.decode(PayloadShape.self, from: Array(schema.utf8))
         } catch {
-            throw JobQueueError(.corrupt, field: "payload_schema", "the registered schema is not readable: \(error)")
+            throw JobQueueError(
+                .corrupt, field: "payload_schema", "is registered, but is no JSON Schema that can be read",
+                underlying: error)
         }
         try shape.check(value, at: "payload")
     }
@@ -36,8 +44,8 @@ public enum PayloadSchema {
         guard let error = error as? DecodingError else { return "\(error)" }
         let (context, rule): (DecodingError.Context, String) =
             switch error {
-            case .typeMismatch(let type, let context): (context, "must be \(type)")
-            case .valueNotFound(let type, let context): (context, "must be \(type), is null")
+            case .typeMismatch(let type, let context): (context, "must be \(Self.article(type))")
+            case .valueNotFound(let type, let context): (context, "must be \(Self.article(type)), is null")
             case .keyNotFound(let key, let context): (context, "must have \"\(key.stringValue)\"")
             case .dataCorrupted(let context): (context, context.debugDescription)
             @unknown default: (.init(codingPath: [], debugDescription: ""), "\(error)")
@@ -45,82 +53,14 @@ public enum PayloadSchema {
         let path = (["payload"] + context.codingPath.map(\.stringValue)).joined(separator: ".")
         return "\(path): \(rule)"
     }
-}
 
-/// The subset of JSON Schema.
-indirect enum PayloadShape: Hashable, Sendable {
-    case any
-    case string, integer, number, boolean
-    case array(PayloadShape)
-    case object(properties: [String: PayloadShape], required: Set<String>)
-
-    func check(_ value: JSONValue, at path: String) throws(JobQueueError) {
-        switch (self, value) {
-        case (.any, _), (.string, .string), (.boolean, .bool), (.number, .number): return
-        case (.integer, .number(let number)) where number.rounded() == number: return
-        case (.array(let element), .array(let values)):
-            for (index, value) in values.enumerated() { try element.check(value, at: "\(path)[\(index)]") }
-        case (.object(let properties, let required), .object(let members)):
-            for name in required.sorted() where members[name] == nil {
-                throw .invalid("\(path).\(name)", "is required")
-            }
-            for (name, value) in members.sorted(by: { $0.key < $1.key }) {
-                guard let shape = properties[name] else { continue }
-                if value == .null, !required.contains(name) { continue }
-                try shape.check(value, at: "\(path).\(name)")
-            }
-        case (.string, _), (.integer, _), (.number, _), (.boolean, _), (.array, _), (.object, _):
-            throw .invalid(path, "must be \(self.article)")
-        }
-    }
-
-    private var article: String {
-        switch self {
-        case .any: "anything"
-        case .string: "a string"
-        case .integer: "an integer"
-        case .number: "a number"
-        case .boolean: "true or false"
-        case .array: "an array"
-        case .object: "an object"
-        }
-    }
-}
-
-extension PayloadShape: Codable {
-    private enum Key: String, CodingKey { case type, properties, required, items }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: Key.self)
-        switch self {
-        case .any: break
-        case .string: try container.encode("string", forKey: .type)
-        case .integer: try container.encode("integer", forKey: .type)
-        case .number: try container.encode("number", forKey: .type)
-        case .boolean: try container.encode("boolean", forKey: .type)
-        case .array(let element):
-            try container.encode("array", forKey: .type)
-            try container.encode(element, forKey: .items)
-        case .object(let properties, let required):
-            try container.encode("object", forKey: .type)
-            try container.encode(properties, forKey: .properties)
-            try container.encode(required.sorted(), forKey: .required)
-        }
-    }
-
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: Key.self)
-        switch try container.decodeIfPresent(String.self, forKey: .type) {
-        case "string": self = .string
-        case "integer": self = .integer
-        case "number": self = .number
-        case "boolean": self = .boolean
-        case "array": self = .array(try container.decodeIfPresent(PayloadShape.self, forKey: .items) ?? .any)
-        case "object":
-            self = .object(
-                properties: try container.decodeIfPresent([String: PayloadShape].self, forKey: .properties) ?? [:],
-                required: Set(try container.decodeIfPresent([String].self, forKey: .required) ?? []))
-        default: self = .any
+    /// A decoder's word for what it wanted, in JSON's.
+    private static func article(_ type: Any.Type) -> String {
+        switch type {
+        case is [String: Any].Type: "an object"
+        case is [Any].Type: "an array"
+        case let type as any Decodable.Type: ShapeRecorder.shape(of: type).article
+        default: "a \(type)"
         }
     }
 }

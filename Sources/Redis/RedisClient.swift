@@ -81,6 +81,31 @@ public final class RedisClient: Sendable {
         return try await self.send(command.replacingHead(name: "EVAL", first: script.source))
     }
 
+    /// Runs a script several times, in one pipeline. See the other `run`.
+    ///
+    /// - Returns: Their replies. An error reply of any is thrown; the others were run all the same.
+    @discardableResult
+    public func run(
+        _ script: RedisScript, keys: [String], times: Int, arguments: (Int, inout RedisCommand) -> Void
+    ) async throws -> [RedisValue] {
+        let commands = (0..<times).map { call in
+            var command = RedisCommand("EVALSHA", key: keys.first)
+            command.append(script.sha1)
+            command.append(keys.count)
+            command.append(contentsOf: keys)
+            arguments(call, &command)
+            return command
+        }
+        var replies = try await self.pipeline(commands)
+        for (call, reply) in replies.enumerated() {
+            replies[call] =
+                reply.error?.prefix == "NOSCRIPT"
+                ? try await self.send(commands[call].replacingHead(name: "EVAL", first: script.source))
+                : try reply.throwingErrors()
+        }
+        return replies
+    }
+
     /// Another client with the same settings and connections of its own: for commands that block. Close it, too.
     public func makeDedicatedClient() -> RedisClient {
         RedisClient(configuration: self.configuration, logger: self.servers.logger)

@@ -12,9 +12,30 @@ public final class RuntimeCounters: Sendable {
         var labels: [SharedCounter.Label]
     }
 
-    private let pending = Mutex<[Name: Int]>([:])
+    private struct State {
+        var pending: [Name: Int] = [:]
+        /// The flush that is not known to have arrived.
+        var flush: CounterFlush?
+        var flushes = 0
+    }
+
+    private let state = Mutex(State())
+    private let process = WorkerID.mint()
 
     public init() {}
+
+    /// Shows counters that are watched for being zero from the start.
+    func announce(kinds: [JobKind]) {
+        self.state.withLock { state in
+            for kind in kinds {
+                let labels = [SharedCounter.Label("kind", kind.rawValue)]
+                state.pending[Name(name: "attempts_fenced_total", labels: labels), default: 0] += 0
+            }
+            for name in ["sessions_reaped_total", "sessions_lost_total", "jobs_crashed_total", "jobs_poison_total"] {
+                state.pending[Name(name: name, labels: []), default: 0] += 0
+            }
+        }
+    }
 
     /// An attempt ended: succeeded, retried, snoozed, parked, dead, cancelled, given_back.
     func settled(kind: JobKind, outcome: String) {
@@ -27,9 +48,11 @@ public final class RuntimeCounters: Sendable {
     /// A handler did not return after it was cancelled.
     func abandoned(kind: JobKind) { self.count("attempts_abandoned_total", [.init("kind", kind.rawValue)]) }
 
-    /// A session was found dead, and what it held was given back.
-    func reaped(sessions: Int, jobs: Int, poison: Int) {
-        self.count("sessions_reaped_total", [], by: sessions)
+    /// A session was found dead, and all that it held was given back.
+    func sessionReaped() { self.count("sessions_reaped_total", []) }
+
+    /// Jobs of a dead session were given back, or are dead as poison.
+    func reaped(jobs: Int, poison: Int) {
         self.count("jobs_crashed_total", [], by: jobs)
         self.count("jobs_poison_total", [], by: poison)
     }
@@ -39,6 +62,9 @@ public final class RuntimeCounters: Sendable {
         self.count("reconcile_pushed_total", [], by: pushed)
         self.count("reconcile_repaired_total", [], by: repaired)
     }
+
+    /// Jobs that Redis gave a session whose claim lost its reply went back.
+    func strays(_ jobs: Int) { self.count("claims_returned_total", [], by: jobs) }
 
     /// Redis was found empty and rebuilt.
     func rebuilt() { self.count("redis_rebuilds_total", []) }
@@ -50,23 +76,31 @@ public final class RuntimeCounters: Sendable {
         guard amount > 0 else { return }
         Counter(label: "chorewheel_worker_\(name)", dimensions: labels.map { ($0.name, $0.value) }).increment(
             by: amount)
-        self.pending.withLock { $0[Name(name: name, labels: labels), default: 0] += amount }
+        self.state.withLock { $0.pending[Name(name: name, labels: labels), default: 0] += amount }
     }
 
-    /// What was counted since the last call.
-    func take() -> [SharedCounter] {
-        self.pending.withLock { pending in
-            defer { pending.removeAll(keepingCapacity: true) }
-            return pending.map { SharedCounter(name: $0.key.name, labels: $0.key.labels, value: $0.value) }
+    /// Adds what was counted to the pool's counters. A flush whose reply was lost is sent again, and counts once.
+    func flush(to index: DispatchIndex) async throws {
+        guard let flush = self.nextFlush() else { return }
+        try await index.add(flush)
+        self.state.withLock { state in
+            if state.flush?.number == flush.number { state.flush = nil }
         }
     }
 
-    /// Puts back what could not be flushed.
-    func restore(_ counters: [SharedCounter]) {
-        self.pending.withLock { pending in
-            for counter in counters {
-                pending[Name(name: counter.name, labels: counter.labels), default: 0] += counter.value
-            }
+    private func nextFlush() -> CounterFlush? {
+        self.state.withLock { state in
+            if let flush = state.flush { return flush }
+            guard !state.pending.isEmpty else { return nil }
+            state.flushes += 1
+            let flush = CounterFlush(
+                process: self.process, number: state.flushes,
+                counters: state.pending.map {
+                    SharedCounter(name: $0.key.name, labels: $0.key.labels, value: $0.value)
+                })
+            state.pending.removeAll(keepingCapacity: true)
+            state.flush = flush
+            return flush
         }
     }
 }

@@ -53,6 +53,7 @@ public final class Worker: Service {
         self.platform = platform ?? client.ledger.database
         self.counters = counters
         self.logger = logger
+        counters.announce(kinds: registry.kinds)
     }
 
     /// Works until shut down. Servers that are away are waited for.
@@ -88,13 +89,11 @@ public final class Worker: Service {
     private var isStopping: Bool { self.state.withLock { $0.isDraining } }
 
     private func runSessions() async throws {
-        var given = self.configuration.session
         var backoff = Backoff()
         while !self.isStopping {
             let session: WorkerSession
             do {
-                session = try await self.begin(given)
-                given = nil
+                session = try await self.begin()
                 backoff.reset()
             } catch let error as JobQueueError where !error.canRetry {
                 // Wrong settings, a missing schema, an unsafe Redis: waiting does not help.
@@ -103,8 +102,6 @@ public final class Worker: Service {
                 throw error
             } catch {
                 self.logger.warning("cannot start a session yet; trying again", metadata: ["error": "\(error)"])
-                // It may have been registered, or ended, by the call that failed: an id is used once.
-                given = nil
                 await self.stopping.wait(atMost: backoff.nextPause())
                 continue
             }
@@ -122,7 +119,7 @@ public final class Worker: Service {
         }
     }
 
-    private func begin(_ id: SessionID?) async throws -> WorkerSession {
+    private func begin() async throws -> WorkerSession {
         try await self.client.index.requireSafeSettings()
         // The default queue always, unless told otherwise: kinds that no worker knows wait there to be parked.
         let queues =
@@ -137,8 +134,9 @@ public final class Worker: Service {
             })
         try await self.client.open(Set(queues + self.registry.queues).sorted())
         let registration = SessionRegistration(
-            id: id ?? SessionID.mint(), host: hostName(), pid: Int(getpid()), version: self.configuration.version,
-            queues: queues, kinds: self.registry.kinds, concurrency: self.configuration.concurrency)
+            id: SessionID.mint(), worker: self.configuration.worker, host: hostName(), pid: Int(getpid()),
+            version: self.configuration.version, queues: queues, kinds: self.registry.kinds,
+            concurrency: self.configuration.concurrency)
         let number = try await self.client.ledger.register(registration)
         let session = WorkerSession(
             registration: registration, number: number, configuration: self.configuration, registry: self.registry,
@@ -159,15 +157,29 @@ public final class Worker: Service {
             session.logger.notice("going on under a new session")
         case .stopped:
             do {
-                try await SessionReaper(
-                    ledger: self.client.ledger, index: self.client.index, counters: self.counters,
-                    logger: session.logger
-                ).reap(session.id, because: .stopped)
+                try await self.sayFarewell(session)
                 session.logger.info("session ended")
             } catch {
                 session.logger.error(
                     "the session could not be ended in order; its lease will end it", metadata: ["error": "\(error)"])
             }
+        }
+    }
+}
+
+extension Worker {
+    /// Ends a drained session in both stores, in bounded time: should a store be away, the lease ends it.
+    private func sayFarewell(_ session: WorkerSession) async throws {
+        let reaper = SessionReaper(
+            ledger: self.client.ledger, index: self.client.index, counters: self.counters, logger: session.logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await reaper.reap(session.id, because: .stopped) }
+            group.addTask {
+                try await Task.sleep(for: WorkerConfiguration.farewellLimit)
+                throw JobQueueError(.unavailable, "no answer within \(WorkerConfiguration.farewellLimit)")
+            }
+            try await group.next()
+            group.cancelAll()
         }
     }
 }

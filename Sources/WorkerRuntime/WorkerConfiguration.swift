@@ -1,6 +1,7 @@
 // Settings of a worker process, with their defaults and their rules.
 
 public import JobModel
+public import JobQueue
 
 /// How a worker process behaves.
 public struct WorkerConfiguration: Sendable {
@@ -20,13 +21,13 @@ public struct WorkerConfiguration: Sendable {
     public var reconcileEvery: Duration
     /// Named in `workers list`.
     public var version: String
-    /// The session's id; nil: minted. A supervisor that must know it beforehand gives it.
-    public var session: SessionID?
+    /// Names the process, so that its supervisor can end whatever session it is in when it dies.
+    public var worker: WorkerID
 
     public init(
         queues: [QueueName] = [], concurrency: Int = 32, lease: Duration = .seconds(10), beat: Duration = .seconds(1),
         grace: Duration = .seconds(25), cancellationGrace: Duration = .seconds(5),
-        reconcileEvery: Duration = .seconds(30), version: String = "unknown", session: SessionID? = nil
+        reconcileEvery: Duration = .seconds(30), version: String = "unknown", worker: WorkerID = .mint()
     ) {
         self.queues = queues
         self.concurrency = concurrency
@@ -36,8 +37,18 @@ public struct WorkerConfiguration: Sendable {
         self.cancellationGrace = cancellationGrace
         self.reconcileEvery = reconcileEvery
         self.version = version
-        self.session = session
+        self.worker = worker
     }
+
+    /// How long handlers that were cut short, and then their outcomes, are waited for.
+    var endingLimit: Duration { self.cancellationGrace + .seconds(5) }
+
+    /// How long a drained session may take to say so to both stores.
+    static let farewellLimit: Duration = .seconds(10)
+
+    /// The longest that a worker drains: its grace, its handlers' ends, their outcomes, its farewell. A supervisor
+    /// kills no child sooner.
+    public var longestDrain: Duration { self.grace + self.endingLimit * 2 + Self.farewellLimit + .seconds(1) }
 
     /// - Throws: `InvalidSetting` naming the field and the rule.
     public func validate() throws(InvalidSetting) {

@@ -54,6 +54,33 @@ struct LedgerTests {
         }
     }
 
+    @Test("many jobs are enqueued in one statement, in their order, all or none")
+    func enqueueMany() async throws {
+        try await QueueFixture.with { queue in
+            let jobs = try await queue.client.enqueue((0..<500).map { Ping(text: "\($0)") })
+            #expect(jobs.count == 500)
+            let rows = try await queue.platform.query("SELECT id::text, payload->>'text' FROM jobs ORDER BY seq")
+            let stored = try rows.map { (try $0.string(at: 0), try $0.string(at: 1)) }
+            #expect(stored.map(\.0) == jobs.map(\.id.description))
+            #expect(stored.map(\.1) == (0..<500).map(String.init))
+
+            let id = JobID.mint()
+            let requests = try ["a", "b", "b"].enumerated().map { index, text in
+                try JobRequest(Ping(text: text), options: .init(id: index == 1 ? nil : id))
+            }
+            let refusal = await #expect(throws: JobQueueError.self) {
+                try await queue.client.enqueue(requests, durability: .durable)
+            }
+            #expect(refusal?.code == .conflict)
+            #expect(refusal?.field == "jobs[2].id")
+            #expect(try await queue.count("SELECT count(*) FROM jobs") == 500)
+            let keyed = await #expect(throws: JobQueueError.self) {
+                try await queue.client.enqueue([Ping(text: "a")], options: .init(idempotencyKey: "k"))
+            }
+            #expect(keyed?.field == "idempotency_key")
+        }
+    }
+
     @Test("one key and one payload is one job, another payload is a conflict, another scope another job")
     func idempotencyKeys() async throws {
         try await QueueFixture.with { queue in
@@ -239,6 +266,30 @@ struct LedgerTests {
                 try await queue.life(id) == JobLife(state: .available, attempt: 1, failures: 0, crashes: 0, epoch: 1))
             let missing = await #expect(throws: JobQueueError.self) { try await queue.ledger.retry(JobID.mint()) }
             #expect(missing?.code == .notFound)
+        }
+    }
+
+    @Test("of a job that is looked at again and again while parked, only the last parking is kept")
+    func parkings() async throws {
+        try await QueueFixture.with { queue in
+            let session = try await queue.session()
+            let id = try await queue.client.enqueue(Ping(text: "a")).id
+            for epoch in 1...3 {
+                _ = try await queue.ledger.begin([id], session: session, number: Int64(epoch))
+                _ = try await queue.ledger.settle(
+                    [
+                        SettledAttempt(
+                            id: id, epoch: Int64(epoch), settlement: .park(.familyNotReady, probeAfter: .zero))
+                    ], session: session)
+                try await eventually("it is looked at again") {
+                    _ = try await queue.ledger.takeDue(limit: 10)
+                    return try await queue.ledger.job(id)?.state == "available"
+                }
+            }
+            let record = try #require(try await queue.ledger.job(id))
+            #expect(record.attempts?.map(\.outcome) == ["parked"])
+            #expect(record.attempts?.map(\.epoch) == [3])
+            #expect(record.attempt == 0)
         }
     }
 

@@ -8,6 +8,7 @@
 CREATE TABLE queues (
     name        text PRIMARY KEY CHECK (name ~ '^[a-z][a-z0-9_.-]{0,63}$'),
     paused_at   timestamptz,
+    version     bigint NOT NULL DEFAULT 0,      -- raised by each pause and resume: Redis takes no older word
     created_at  timestamptz NOT NULL DEFAULT now()
 );
 
@@ -26,6 +27,7 @@ CREATE TABLE job_kinds (
 CREATE TABLE worker_sessions (
     id           uuid PRIMARY KEY,
     number       bigint GENERATED ALWAYS AS IDENTITY,   -- orders sessions; the epoch of their fast attempts
+    worker_id    uuid NOT NULL,                 -- the process: the same for a session and those that follow it there
     host         text NOT NULL,
     pid          integer NOT NULL,
     version      text NOT NULL,
@@ -37,7 +39,7 @@ CREATE TABLE worker_sessions (
     ended_at     timestamptz,
     end_reason   text CHECK (end_reason IN ('stopped', 'died', 'expired'))
 ) WITH (fillfactor = 50);
-CREATE INDEX worker_sessions_live ON worker_sessions (id) WHERE ended_at IS NULL;
+CREATE INDEX worker_sessions_live ON worker_sessions (worker_id) WHERE ended_at IS NULL;
 
 CREATE TABLE jobs (
     id               uuid PRIMARY KEY,
@@ -148,16 +150,21 @@ CREATE TABLE job_idempotency_keys (
     PRIMARY KEY (family_id, kind, key)
 );
 
--- One row: what the reconciler remembers. All jobs with seq <= settled_seq are terminal, or have a ticket.
+-- One row: what the reconciler remembers. Each job with seq <= settled_seq is terminal, or has a ticket, or is one of
+-- the stragglers. (advance_watermark.sql says how that stays true.)
 CREATE TABLE reconciliation (
     one                boolean PRIMARY KEY DEFAULT true CHECK (one),
     settled_seq        bigint NOT NULL DEFAULT 0,
-    candidate_seq      bigint,                  -- becomes settled_seq once no transaction as old as candidate_xid runs
-    candidate_xid      xid8,
+    candidate_seq      bigint NOT NULL DEFAULT 0,   -- becomes settled_seq with the next pass
     redis_generation   bigint NOT NULL DEFAULT 0,
     reconciled_at      timestamptz
 );
 INSERT INTO reconciliation DEFAULT VALUES;
+
+-- Jobs below the watermark that may still be open: one old job must not hold the mark back.
+CREATE TABLE job_stragglers (
+    job_id  uuid PRIMARY KEY
+);
 
 -- A version 7 UUID (RFC 9562): 48 bits of milliseconds, the rest random.
 CREATE FUNCTION uuid_v7() RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS $$

@@ -1,5 +1,6 @@
 // Puts ledger jobs whose time has come into Redis. It listens for PostgreSQL's notifications, so that a commit is
-// followed by its dispatch at once, and looks by itself when the next ticket is due.
+// followed by its dispatch at once, and looks by itself when the next ticket is due. Listening is an economy: without
+// it (no connection to spare, a pooler that does not pass notifications on) dispatch goes on, by looking more often.
 //
 // Invariant: a ticket goes away only after Redis has its job. A crash in between puts the job twice, which is nothing.
 
@@ -19,6 +20,8 @@ public struct Dispatcher: Sendable {
     private static let batch = 1000
     /// Looks at least this often, in case a notification was lost.
     private static let poll: Duration = .seconds(5)
+    /// Looks at least this often while it cannot listen.
+    private static let deafPoll: Duration = .milliseconds(500)
 
     public init(ledger: Ledger, index: DispatchIndex, logger: Logger) {
         self.ledger = ledger
@@ -28,15 +31,24 @@ public struct Dispatcher: Sendable {
 
     /// Dispatches until cancelled. Servers that are away are waited for.
     public func run() async {
-        var backoff = Backoff()
-        while !Task.isCancelled {
-            do {
-                try await self.listenAndDispatch { backoff.reset() }
-            } catch {
-                if Task.isCancelled { return }
-                self.logger.warning("dispatching interrupted", metadata: ["error": "\(error)"])
+        let listener = DispatchListener(database: self.ledger.database.configuration, logger: self.logger)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await listener.run() }
+            var backoff = Backoff()
+            while !Task.isCancelled {
+                do {
+                    try await self.dispatchDue()
+                    backoff.reset()
+                    let due = try await self.ledger.nextDue() ?? Self.poll
+                    let poll = listener.isListening ? Self.poll : Self.deafPoll
+                    await listener.heard.wait(atMost: min(max(due, .milliseconds(1)), poll))
+                } catch {
+                    if Task.isCancelled { break }
+                    self.logger.warning("dispatching interrupted; trying again", metadata: ["error": "\(error)"])
+                    await backoff.pause()
+                }
             }
-            await backoff.pause()
+            group.cancelAll()
         }
     }
 
@@ -52,34 +64,6 @@ public struct Dispatcher: Sendable {
             }
             if !due.isEmpty { try await self.ledger.finish(tickets: due.map(\.ticket)) }
             if due.count < Self.batch { return dispatched }
-        }
-    }
-
-    private func listenAndDispatch(onSuccess: () -> Void) async throws {
-        let connection = try await PostgresConnection.connect(self.ledger.database.configuration, logger: self.logger)
-        let signal = WakeSignal()
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            try await connection.query("LISTEN chorewheel_dispatch")
-            let notifications = await connection.notifications()
-            group.addTask {
-                for await _ in notifications { signal.wake() }
-                signal.wake()
-            }
-            do {
-                while !Task.isCancelled {
-                    try await self.dispatchDue()
-                    onSuccess()
-                    let due = try await self.ledger.nextDue() ?? Self.poll
-                    await signal.wait(atMost: min(max(due, .milliseconds(1)), Self.poll))
-                    if !connection.isUsable { throw JobQueueError(.unavailable, "the listening connection was lost") }
-                }
-            } catch {
-                group.cancelAll()
-                await connection.close()
-                throw error
-            }
-            group.cancelAll()
-            await connection.close()
         }
     }
 }

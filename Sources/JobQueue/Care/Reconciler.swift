@@ -10,6 +10,9 @@ public struct Reconciler: Sendable {
     private let index: DispatchIndex
     private let logger: Logger
     private static let page = 1000
+    /// How many available jobs an ordinary pass compares. It goes on from there the next time, so that a backlog of
+    /// a million costs a pass no more than one of this length.
+    private static let pagesPerPass = 20
 
     public init(ledger: Ledger, index: DispatchIndex, logger: Logger) {
         self.ledger = ledger
@@ -25,31 +28,37 @@ public struct Reconciler: Sendable {
         public var pushed: Int
         /// Jobs of the ledger that nothing would have woken.
         public var repaired: Int
+        /// Where the next ordinary pass goes on; 0: from the first job.
+        public var next: Int64
 
-        public init(available: Int = 0, pushed: Int = 0, repaired: Int = 0) {
+        public init(available: Int = 0, pushed: Int = 0, repaired: Int = 0, next: Int64 = 0) {
             self.available = available
             self.pushed = pushed
             self.repaired = repaired
+            self.next = next
         }
     }
 
-    /// One pass.
-    public func reconcile() async throws -> Report {
-        var report = Report()
-        let queues = try await self.ledger.queueNames()
-        for queue in queues.all {
-            try await self.index.setPaused(queues.paused.contains(queue), queue: queue)
-        }
+    /// A whole pass: every job that is available. Due when Redis may have lost something.
+    public func reconcile() async throws -> Report { try await self.pass(from: 0, pages: .max) }
+
+    /// An ordinary pass: a part of the jobs, from where the last one ended. - Parameter start: its report's `next`.
+    public func reconcile(from start: Int64) async throws -> Report {
+        try await self.pass(from: start, pages: Self.pagesPerPass)
+    }
+
+    private func pass(from start: Int64, pages: Int) async throws -> Report {
+        var report = Report(next: start)
+        for known in try await self.ledger.queueSwitches() { try await self.index.set(known) }
         report.repaired = try await self.ledger.repair()
-        var last: Int64?
-        while true {
-            let jobs = try await self.ledger.availableJobs(after: last, limit: Self.page)
+        for _ in 0..<pages {
+            let jobs = try await self.ledger.availableJobs(after: report.next, limit: Self.page)
             report.available += jobs.count
             for (queue, jobs) in Dictionary(grouping: jobs, by: \.queue) {
                 report.pushed += try await self.index.push(jobs, to: queue)
             }
-            guard jobs.count == Self.page, let seq = jobs.last?.seq else { break }
-            last = seq
+            report.next = jobs.count == Self.page ? jobs.last?.seq ?? 0 : 0
+            if report.next == 0 { break }
         }
         try await self.ledger.advanceWatermark()
         if report.repaired > 0 {

@@ -29,15 +29,22 @@ public struct DispatchIndex: Sendable {
     func wakeKey(_ queue: QueueName) -> String { "\(self.base(queue)):wake" }
 
     enum Script {
-        static let pushDurable = RedisScript(name: "push_durable", source: EmbeddedText.pushDurable)
-        static let pushFast = RedisScript(name: "push_fast", source: EmbeddedText.pushFast)
-        static let claim = RedisScript(name: "claim_jobs", source: EmbeddedText.claimJobs)
-        static let settleFast = RedisScript(name: "settle_fast", source: EmbeddedText.settleFast)
-        static let reap = RedisScript(name: "reap_session", source: EmbeddedText.reapSession)
+        static let pushDurable = onEntries("push_durable", EmbeddedText.pushDurable)
+        static let pushFast = onEntries("push_fast", EmbeddedText.pushFast)
+        static let claim = onEntries("claim_jobs", EmbeddedText.claimJobs)
+        static let settleFast = onEntries("settle_fast", EmbeddedText.settleFast)
+        static let takeBack = onEntries("take_back", EmbeddedText.takeBack)
+        static let setQueueState = onEntries("set_queue_state", EmbeddedText.setQueueState)
+        static let decideDead = onEntries("decide_dead", EmbeddedText.decideDead)
+        static let audit = RedisScript(name: "audit_queue", source: EmbeddedText.auditQueue)
         static let beat = RedisScript(name: "beat", source: EmbeddedText.beat)
         static let forget = RedisScript(name: "forget_session", source: EmbeddedText.forgetSession)
-        static let setQueueState = RedisScript(name: "set_queue_state", source: EmbeddedText.setQueueState)
-        static let audit = RedisScript(name: "audit_queue", source: EmbeddedText.auditQueue)
+        static let addCounters = RedisScript(name: "add_counters", source: EmbeddedText.addCounters)
+
+        /// A script that uses the functions of entries.lua.
+        private static func onEntries(_ name: String, _ source: String) -> RedisScript {
+            RedisScript(name: name, source: EmbeddedText.entries + source)
+        }
     }
 
     /// Puts available ledger jobs of one queue in. - Returns: How many were not there.
@@ -54,25 +61,49 @@ public struct DispatchIndex: Sendable {
         }.requireInt()
     }
 
-    /// Enqueues fast jobs of one lane. - Returns: nil when enqueued; else what the idempotency key holds.
+    /// How many entries one call of push_fast.lua takes: Redis does nothing else meanwhile.
+    private static let entriesPerCall = 1000
+
+    /// Enqueues fast jobs of one lane.
+    func push(fast entries: [FastEntry], to queue: QueueName, delay: Duration?) async throws {
+        let calls = stride(from: 0, to: entries.count, by: Self.entriesPerCall).map { start in
+            entries[start..<min(start + Self.entriesPerCall, entries.count)]
+        }
+        try await self.redis.run(Script.pushFast, keys: [self.base(queue)], times: calls.count) { call, command in
+            Self.append(calls[call], delay: delay, key: nil, to: &command)
+        }
+    }
+
+    /// Enqueues a fast job with an idempotency key. - Returns: nil when enqueued; else what the key holds.
     func push(
-        fast entries: [FastEntry], to queue: QueueName, delay: Duration?, key: FastKey?
+        fast entry: FastEntry, to queue: QueueName, delay: Duration?, key: FastKey
     ) async throws -> FastKey.Holder? {
-        guard let first = entries.first else { return nil }
         let reply = try await self.redis.run(Script.pushFast, keys: [self.base(queue)]) { command in
-            command.append(first.priority.rawValue)
-            command.append(first.lane)
-            command.append(delay?.wholeMilliseconds ?? 0)
-            command.append(key?.digest ?? [])
-            command.append(key?.holder.bytes ?? [])
-            command.append(FastKey.retention.wholeMilliseconds)
-            for entry in entries { command.append(entry.bytes) }
+            Self.append([entry], delay: delay, key: key, to: &command)
         }
         guard let bytes = reply.bytes, !bytes.isEmpty else { return nil }
         guard let holder = FastKey.Holder(bytes: bytes) else {
             throw JobQueueError(.corrupt, "an idempotency key of queue \(queue) holds \(bytes.count) bytes")
         }
         return holder
+    }
+
+    private static func append(
+        _ entries: ArraySlice<FastEntry>, delay: Duration?, key: FastKey?, to command: inout RedisCommand
+    ) {
+        guard let first = entries.first else { return }
+        command.append(first.priority.rawValue)
+        command.append(first.lane)
+        command.append(delay?.wholeMilliseconds ?? 0)
+        command.append(key?.digest ?? [])
+        command.append(key?.holder.bytes ?? [])
+        command.append(FastKey.retention.wholeMilliseconds)
+        command.reserve(arguments: entries.count, bytes: entries.reduce(0) { $0 + $1.byteCount })
+        var bytes: [UInt8] = []
+        for entry in entries {
+            entry.write(to: &bytes)
+            command.append(bytes)
+        }
     }
 
     /// Claims jobs for a session, and first lets go of those that are settled.
@@ -92,10 +123,12 @@ public struct DispatchIndex: Sendable {
         guard !settled.isEmpty else { return [] }
         let reply = try await self.redis.run(Script.settleFast, keys: [self.base(queue)]) { command in
             command.append(session.uuid.bytes)
+            command.append(JobLimits.deadFastJobsMax)
             for attempt in settled {
                 command.append(attempt.act)
-                command.append(attempt.id.uuid.bytes)
-                command.append(attempt.entry?.bytes ?? [])
+                command.append(attempt.id)
+                command.append(attempt.entry)
+                command.append(attempt.note)
             }
         }
         return (reply.array ?? []).compactMap { $0.bytes.flatMap { JobID(bytes: $0) } }
@@ -106,12 +139,35 @@ public struct DispatchIndex: Sendable {
     public func reap(
         _ session: SessionID, from queue: QueueName, crashed: Bool
     ) async throws -> (hints: Int, fast: Int, poison: Int) {
-        let reply = try await self.redis.run(Script.reap, keys: [self.base(queue)]) { command in
+        try await self.takeBack(session, from: queue, crashesMax: crashed ? JobLimits.crashesMax : -1)
+    }
+
+    /// What Redis holds for running under a session in a queue.
+    public func running(of session: SessionID, in queue: QueueName) async throws -> [JobID] {
+        let base = self.base(queue)
+        var command = RedisCommand("HKEYS", key: base)
+        command.append(Array("\(base):run:".utf8) + session.uuid.bytes)
+        return (try await self.redis.send(command).array ?? []).compactMap { $0.bytes.flatMap { JobID(bytes: $0) } }
+    }
+
+    /// Gives back, at no cost, jobs that a live session holds and does not know of. - Returns: How many.
+    public func giveBack(_ ids: [JobID], of session: SessionID, in queue: QueueName) async throws -> Int {
+        guard !ids.isEmpty else { return 0 }
+        let counts = try await self.takeBack(session, from: queue, crashesMax: -1, only: ids)
+        return counts.hints + counts.fast
+    }
+
+    private func takeBack(
+        _ session: SessionID, from queue: QueueName, crashesMax: Int, only ids: [JobID] = []
+    ) async throws -> (hints: Int, fast: Int, poison: Int) {
+        let reply = try await self.redis.run(Script.takeBack, keys: [self.base(queue)]) { command in
             command.append(session.uuid.bytes)
-            command.append(crashed ? JobLimits.crashesMax : -1)
+            command.append(crashesMax)
+            command.append(JobLimits.deadFastJobsMax)
+            for id in ids { command.append(id.uuid.bytes) }
         }
         let counts = reply.array ?? []
-        guard counts.count == 3 else { throw JobQueueError(.corrupt, "reap_session returned \(reply)") }
+        guard counts.count == 3 else { throw JobQueueError(.corrupt, "take_back returned \(reply)") }
         return (try counts[0].requireInt(), try counts[1].requireInt(), try counts[2].requireInt())
     }
 
@@ -152,10 +208,12 @@ public struct DispatchIndex: Sendable {
         _ = try await self.redis.send(command)
     }
 
-    /// Holds a queue, or opens it; the ledger has the truth of it. Waiting workers of a queue that opens are woken.
-    public func setPaused(_ paused: Bool, queue: QueueName) async throws {
-        _ = try await self.redis.run(Script.setQueueState, keys: [self.base(queue)]) { command in
-            command.append(paused ? "paused" : "open")
+    /// Holds a queue, or opens it; the ledger has the truth of it, and an older word of it changes nothing. Waiting
+    /// workers of a queue that opens are woken.
+    public func set(_ told: QueueSwitch) async throws {
+        _ = try await self.redis.run(Script.setQueueState, keys: [self.base(told.queue)]) { command in
+            command.append(told.isPaused ? "paused" : "open")
+            command.append(told.version)
         }
     }
 

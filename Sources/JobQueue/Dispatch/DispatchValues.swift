@@ -20,8 +20,8 @@ public struct Claim: Sendable, Hashable {
     public var state: State
     public var durable: [JobID]
     public var fast: [FastEntry]
-    /// Entries that this version cannot read, as they are.
-    public var unreadable: [[UInt8]]
+    /// Entries that this version cannot read.
+    public var unreadable: [UnreadableEntry]
     /// How long until the next delayed fast job is due; nil when there is none.
     public var nextDue: Duration?
 
@@ -48,33 +48,58 @@ public struct Claim: Sendable, Hashable {
             do {
                 self.fast.append(try FastEntry(bytes: bytes))
             } catch {
-                self.unreadable.append(bytes)
+                self.unreadable.append(UnreadableEntry(bytes: bytes, why: error.message))
             }
         }
     }
 }
 
+/// An entry that a newer version wrote, or that was damaged: never guessed over.
+public struct UnreadableEntry: Sendable, Hashable {
+    public let bytes: [UInt8]
+    public let why: String
+
+    /// By which the running set knows it: the same bytes that claim_jobs.lua takes.
+    var field: [UInt8] {
+        let lane = self.bytes.count > 5 ? Int(self.bytes[5]) : 0
+        return Array(self.bytes.dropFirst(6 + lane).prefix(16))
+    }
+}
+
 /// What becomes of a fast attempt.
 public struct SettledFast: Sendable, Hashable {
-    public let id: JobID
+    /// By which the running set knows it.
+    let id: [UInt8]
     let act: String
-    /// The entry as it is kept; nil for an acknowledgement.
-    let entry: FastEntry?
+    /// The entry as it is kept; empty for an acknowledgement.
+    var entry: [UInt8] = []
+    /// Why it is dead, as a line of JSON; else empty.
+    var note: [UInt8] = []
 
     /// Done: nothing is kept.
-    public static func acknowledged(_ id: JobID) -> SettledFast { SettledFast(id: id, act: "a", entry: nil) }
+    public static func acknowledged(_ id: JobID) -> SettledFast { SettledFast(id: id.uuid.bytes, act: "a") }
 
     /// To be run again after the delay.
     public static func again(_ entry: FastEntry, after delay: Duration) -> SettledFast {
-        SettledFast(id: entry.id, act: "r\(delay.wholeMilliseconds)", entry: entry)
+        SettledFast(id: entry.id.uuid.bytes, act: "r\(delay.wholeMilliseconds)", entry: entry.bytes)
     }
 
     /// Kept among the dead.
-    public static func dead(_ entry: FastEntry) -> SettledFast { SettledFast(id: entry.id, act: "x", entry: entry) }
+    public static func dead(_ entry: FastEntry, _ reason: DeathReason, _ error: AttemptError?) -> SettledFast {
+        SettledFast(
+            id: entry.id.uuid.bytes, act: "x", entry: entry.bytes, note: DeathNote(reason: reason, error: error).line)
+    }
+
+    /// Kept among the dead, as it is.
+    public static func dead(_ entry: UnreadableEntry) -> SettledFast {
+        let error = AttemptError(type: "UnreadableEntry", message: entry.why)
+        return SettledFast(
+            id: entry.field, act: "x", entry: entry.bytes, note: DeathNote(reason: .undecodable, error: error).line)
+    }
 
     /// Back to the head of its lane.
     public static func givenBack(_ entry: FastEntry) -> SettledFast {
-        SettledFast(id: entry.id, act: "g", entry: entry)
+        SettledFast(id: entry.id.uuid.bytes, act: "g", entry: entry.bytes)
     }
 }
 

@@ -46,12 +46,22 @@ public struct FastEntry: Sendable, Hashable {
     /// The lane: empty for the platform, else the family's 16 bytes.
     var lane: [UInt8] { self.family?.uuid.bytes ?? [] }
 
+    /// How many bytes Redis keeps.
+    var byteCount: Int { 24 + (self.family == nil ? 0 : 16) + self.kind.rawValue.utf8.count + self.payload.count }
+
     /// The bytes that Redis keeps.
     public var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        self.write(to: &bytes)
+        return bytes
+    }
+
+    /// Writes the bytes that Redis keeps over what the buffer holds.
+    func write(to bytes: inout [UInt8]) {
         let lane = self.lane
         let kind = self.kind.rawValue.utf8
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(24 + lane.count + kind.count + self.payload.count)
+        bytes.removeAll(keepingCapacity: true)
+        bytes.reserveCapacity(self.byteCount)
         bytes.append(Self.version)
         bytes.append(UInt8(clamping: self.crashes))
         bytes.append(UInt8(clamping: self.failures))
@@ -64,7 +74,6 @@ public struct FastEntry: Sendable, Hashable {
         bytes.append(contentsOf: kind)
         bytes.append(UInt8(clamping: self.payloadVersion))
         bytes.append(contentsOf: self.payload)
-        return bytes
     }
 
     /// - Throws: `JobQueueError(.corrupt)` saying what is wrong; the entry is never guessed over.

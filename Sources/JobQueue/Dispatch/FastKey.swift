@@ -1,4 +1,5 @@
-// Idempotency keys of fast jobs: a Redis key for each, that outlives the job.
+// Idempotency keys of fast jobs: a Redis key for each, that outlives the job. An id that its caller minted is such a
+// key itself: the caller may send the same request again after a lost reply.
 
 internal import Crypto
 internal import JobModel
@@ -8,14 +9,16 @@ struct FastKey: Sendable, Hashable {
     /// Keys are kept this long. Longer than any redelivery that a caller would try: Stripe retries for 3 days.
     static let retention: Duration = .seconds(7 * 86_400)
 
-    /// Names (target, kind, key) in 16 bytes.
+    /// The request's field that the key comes from.
+    let field: String
+    /// Names (target, kind, key), or the id, in 16 bytes.
     let digest: [UInt8]
     let holder: Holder
 
     /// Whose key it is.
     struct Holder: Sendable, Hashable {
         let id: JobID
-        /// The first 16 bytes of the payload's SHA-256.
+        /// The first 16 bytes of the SHA-256 of the payload (of target, kind and payload for an id).
         let payload: [UInt8]
 
         var bytes: [UInt8] { self.id.uuid.bytes + self.payload }
@@ -32,9 +35,20 @@ struct FastKey: Sendable, Hashable {
     }
 
     init?(_ request: JobRequest, id: JobID) {
-        guard let key = request.options.idempotencyKey else { return nil }
         let target = request.target.family?.description ?? ""
-        self.digest = Array(SHA256.hash(data: Array("\(target)\u{0}\(request.kind)\u{0}\(key)".utf8)).prefix(16))
-        self.holder = Holder(id: id, payload: Array(SHA256.hash(data: request.payload).prefix(16)))
+        if let key = request.options.idempotencyKey {
+            self.field = "idempotency_key"
+            self.digest = Self.digest(Array("\(target)\u{0}\(request.kind)\u{0}\(key)".utf8))
+            self.holder = Holder(id: id, payload: Self.digest(request.payload))
+        } else if let id = request.options.id {
+            self.field = "id"
+            self.digest = Self.digest(Array("id\u{0}\(id)".utf8))
+            let whole = Array("\(target)\u{0}\(request.kind)\u{0}".utf8) + request.payload
+            self.holder = Holder(id: id, payload: Self.digest(whole))
+        } else {
+            return nil
+        }
     }
+
+    private static func digest(_ bytes: [UInt8]) -> [UInt8] { Array(SHA256.hash(data: bytes).prefix(16)) }
 }

@@ -1,6 +1,7 @@
 // Counters that all worker processes add to, so that one scrape sees the whole pool. Kept in Redis: they are for
 // watching, not for truth; an emptied Redis starts them at zero, as a restart does.
 
+public import JobModel
 internal import Redis
 
 /// A counter of the whole pool.
@@ -47,21 +48,33 @@ public struct SharedCounter: Sendable, Hashable {
     }
 }
 
+/// What one process counted since its last flush.
+public struct CounterFlush: Sendable, Hashable {
+    public let process: WorkerID
+    /// Grows with each flush of the process.
+    public let number: Int
+    public let counters: [SharedCounter]
+
+    public init(process: WorkerID, number: Int, counters: [SharedCounter]) {
+        self.process = process
+        self.number = number
+        self.counters = counters
+    }
+}
+
 extension DispatchIndex {
     private var countersKey: String { "{\(self.namespace)}:counters" }
 
-    /// Adds to the pool's counters, in one flush.
-    public func add(_ counters: [SharedCounter]) async throws {
-        guard !counters.isEmpty else { return }
-        let replies = try await self.redis.pipeline(
-            counters.map { counter in
-                var command = RedisCommand("HINCRBY")
-                command.append(self.countersKey)
+    /// Adds a flush to the pool's counters. It may be sent again after a lost reply: it counts once.
+    public func add(_ flush: CounterFlush) async throws {
+        let keys = [self.countersKey, "{\(self.namespace)}:counted:\(flush.process)"]
+        _ = try await self.redis.run(Script.addCounters, keys: keys) { command in
+            command.append(flush.number)
+            for counter in flush.counters {
                 command.append(counter.field)
                 command.append(counter.value)
-                return command
-            })
-        for case .error(let error) in replies { throw error }
+            }
+        }
     }
 
     /// The pool's counters.

@@ -22,20 +22,30 @@ extension Ledger {
         try await self.query(EmbeddedText.nextDue).first.map { .milliseconds(try $0.int("milliseconds")) }
     }
 
-    /// A page of available jobs above the watermark, in the order of seq.
-    public func availableJobs(after seq: Int64?, limit: Int) async throws -> [WaitingJob] {
-        try await self.query(EmbeddedText.availableJobs, [.int(seq.map { Int($0) }), .int(limit)])
-            .map { try WaitingJob($0) }
+    /// A page of available jobs that Redis may lack, in the order of seq: those above the watermark, and stragglers.
+    public func availableJobs(after seq: Int64, limit: Int) async throws -> [WaitingJob] {
+        try await self.query(EmbeddedText.availableJobs, [.int(Int(seq)), .int(limit)]).map { try WaitingJob($0) }
     }
 
-    /// Mends jobs that nothing would wake. - Returns: How many; 0 when healthy.
+    /// Mends what should not happen: gives tickets to jobs that wait without one, takes running jobs of ended sessions
+    /// back (a crash each, by the same rule as any other). - Returns: How many; 0 when healthy.
     public func repair() async throws -> Int {
-        try await self.query(EmbeddedText.repairLedger).first?.int("repaired") ?? 0
+        let given = try await self.query(EmbeddedText.giveTickets).first?.int("given") ?? 0
+        var taken = 0
+        for row in try await self.query(EmbeddedText.noteOrphans) {
+            guard let session = SessionID(try row.string("session_id")) else { continue }
+            taken += try await self.takeBackClaims(of: session, crashed: true).count
+        }
+        return given + taken
     }
 
-    /// Lets the reconciler skip what is settled for good.
+    /// How many open jobs the watermark may pass in one step.
+    private static let stragglersPerPass = 1000
+
+    /// Lets the reconciler skip what is settled for good; see advance_watermark.sql.
     public func advanceWatermark() async throws {
-        _ = try await self.query(EmbeddedText.advanceWatermark)
+        _ = try await self.query(EmbeddedText.advanceWatermark, [.int(Self.stragglersPerPass)])
+        _ = try await self.query(EmbeddedText.forgetStragglers)
     }
 
     /// Counts a new life of Redis. - Returns: Its generation; it only grows.
@@ -54,16 +64,18 @@ extension Ledger {
         _ = try await self.query("SELECT pg_notify('chorewheel_dispatch', '')", on: connection)
     }
 
-    /// The names of paused queues, and of all that ever were registered.
-    public func queueNames() async throws -> (all: [QueueName], paused: Set<QueueName>) {
-        var all: [QueueName] = []
-        var paused: Set<QueueName> = []
-        for row in try await self.query("SELECT name, paused_at IS NOT NULL AS paused FROM queues ORDER BY name") {
-            let name = try QueueName(validating: try row.string("name"))
-            all.append(name)
-            if try row.bool("paused") { paused.insert(name) }
-        }
-        return (all, paused)
+    /// All queues that ever were registered, and which of them are paused.
+    public func queueSwitches() async throws -> [QueueSwitch] {
+        try await self.query("SELECT name, paused_at IS NOT NULL AS paused, version FROM queues ORDER BY name")
+            .map { try QueueSwitch($0) }
+    }
+}
+
+extension QueueSwitch {
+    init(_ row: PostgresRow) throws {
+        self.init(
+            queue: try QueueName(validating: try row.string("name")), isPaused: try row.bool("paused"),
+            version: try row.int("version"))
     }
 }
 

@@ -136,11 +136,13 @@ public struct SessionRecord: Codable, Sendable, Hashable {
 }
 
 extension Ledger {
-    /// One job with its recorded attempts; nil when there is none.
+    /// One job with its recorded attempts, the last `JobLimits.attemptsShownMax` of them; nil when there is none.
     public func job(_ id: JobID) async throws -> JobRecord? {
         guard let row = try await self.query(EmbeddedText.showJob, [.text(id.description)]).first else { return nil }
         var record = try JobRecord(row)
-        record.attempts = try await self.query(EmbeddedText.showAttempts, [.text(id.description)]).map { row in
+        record.attempts = try await self.query(
+            EmbeddedText.showAttempts, [.text(id.description), .int(JobLimits.attemptsShownMax)]
+        ).map { row in
             AttemptRecord(
                 epoch: try row.int("epoch"), attempt: try row.int("attempt"), outcome: try row.string("outcome"),
                 sessionID: try row.optionalString("session_id"), error: try row.json("error"),
@@ -202,11 +204,14 @@ extension Ledger {
     }
 
     /// Pauses or resumes a queue in the ledger; Redis is told by `JobQueueClient`.
-    public func setPaused(_ paused: Bool, queue: QueueName) async throws {
-        _ = try await self.query(
-            "INSERT INTO queues (name, paused_at) VALUES ($1, CASE WHEN $2::boolean THEN now() END) "
-                + "ON CONFLICT (name) DO UPDATE SET paused_at = EXCLUDED.paused_at",
-            [.text(queue.rawValue), .bool(paused)])
+    ///
+    /// - Throws: `JobQueueError(.notFound)`: no worker ever registered the queue. The message names those that are
+    ///   known.
+    func setPaused(_ paused: Bool, queue: QueueName) async throws -> QueueSwitch {
+        let rows = try await self.query(EmbeddedText.switchQueue, [.text(queue.rawValue), .bool(paused)])
+        if let row = rows.first { return try QueueSwitch(row) }
+        let known = try await self.queueSwitches().map(\.queue.rawValue).joined(separator: ", ")
+        throw JobQueueError(.notFound, field: "queue", "there is no queue \(queue); known: \(known)")
     }
 
     private func refusal(of verb: String, _ id: JobID) async throws -> JobQueueError {

@@ -11,7 +11,7 @@ extension Ledger {
             [
                 .text(session.id.description), .text(session.host), .int(session.pid), .text(session.version),
                 .array(session.queues.map(\.rawValue)), .array(session.kinds.map(\.rawValue)),
-                .int(session.concurrency),
+                .int(session.concurrency), .text(session.worker.description),
             ])
         guard let row = rows.first else { throw JobQueueError(.corrupt, "registering a session returned no number") }
         return Int64(try row.int("number"))
@@ -51,19 +51,34 @@ extension Ledger {
                         [.text(session.description)])
                     return alive.isEmpty ? [] : nil
                 }
-                return try await connection.query(
-                    EmbeddedText.reapClaims,
-                    [.text(session.description), .int(JobLimits.crashesMax), .bool(end != .stopped)]
-                ).compactMap { row in
-                    guard let id = JobID(try row.string("id")) else { return nil }
-                    return ReapedJob(
-                        id: id, kind: try JobKind(validating: try row.string("kind")),
-                        isPoison: try row.string("state") == JobState.dead.rawValue)
-                }
+                return try await self.takeBackClaims(of: session, crashed: end != .stopped, on: connection)
             }
         } catch let error as PostgresError {
             throw JobQueueError(ledger: error)
         }
+    }
+
+    /// Takes back what a session that has ended held. - Parameter crashed: Counts as a crash of each job.
+    func takeBackClaims(
+        of session: SessionID, crashed: Bool, on connection: PostgresConnection? = nil
+    ) async throws -> [ReapedJob] {
+        try await self.query(
+            EmbeddedText.reapClaims, [.text(session.description), .int(JobLimits.crashesMax), .bool(crashed)],
+            on: connection
+        ).compactMap { row in
+            guard let id = JobID(try row.string("id")) else { return nil }
+            return ReapedJob(
+                id: id, kind: try JobKind(validating: try row.string("kind")),
+                isPoison: try row.string("state") == JobState.dead.rawValue)
+        }
+    }
+
+    /// The sessions of a worker process that have not ended.
+    public func openSessions(of worker: WorkerID) async throws -> [SessionID] {
+        try await self.query(
+            "SELECT id FROM worker_sessions WHERE worker_id = $1::uuid AND ended_at IS NULL",
+            [.text(worker.description)]
+        ).compactMap { SessionID(try $0.string("id")) }
     }
 
     /// What the ledger holds for running under a session: a session whose begin or settle lost its reply finds here

@@ -66,7 +66,7 @@ extension Ledger: TransactionEnqueuer {
         try await self.insert(request, on: nil)
     }
 
-    /// Enqueues all, or none.
+    /// Enqueues all, or none, in one statement.
     ///
     /// - Throws: `JobQueueError` whose field begins with `jobs[<index>]` of the bad one.
     public func enqueue(_ requests: [JobRequest]) async throws -> [EnqueuedJob] {
@@ -74,22 +74,53 @@ extension Ledger: TransactionEnqueuer {
             throw JobQueueError.invalid("jobs", "must be at most \(JobLimits.batchJobsMax)")
         }
         do {
-            return try await self.database.transaction { connection in
-                var jobs: [EnqueuedJob] = []
-                jobs.reserveCapacity(requests.count)
-                for (index, request) in requests.enumerated() {
-                    do {
-                        jobs.append(try await self.insert(request, on: connection))
-                    } catch let error as JobQueueError {
-                        throw JobQueueError(
-                            error.code, field: "jobs[\(index)].\(error.field ?? "")", error.message,
-                            existing: error.existing, underlying: error.underlying)
-                    }
-                }
-                return jobs
+            return try await self.insert(requests, on: nil)
+        } catch let error as JobQueueError where error.code == .invalid || error.code == .conflict {
+            // The statement does not say whose error it was: once more, one by one, to name it.
+            do {
+                return try await self.database.transaction { try await self.enqueue(requests, on: $0) }
+            } catch let error as PostgresError {
+                throw JobQueueError(ledger: error)
             }
-        } catch let error as PostgresError {
-            throw JobQueueError(ledger: error)
+        }
+    }
+
+    /// Enqueues all in the caller's transaction, which an error ends. See the other `enqueue`.
+    public func enqueue(_ requests: [JobRequest], on connection: PostgresConnection) async throws -> [EnqueuedJob] {
+        var jobs: [EnqueuedJob] = []
+        jobs.reserveCapacity(requests.count)
+        for (index, request) in requests.enumerated() {
+            do {
+                jobs.append(try await self.insert(request, on: connection))
+            } catch let error as JobQueueError {
+                throw error.inBatch(at: index)
+            }
+        }
+        return jobs
+    }
+
+    private func insert(_ requests: [JobRequest], on connection: PostgresConnection?) async throws -> [EnqueuedJob] {
+        guard !requests.isEmpty else { return [] }
+        let options = requests.map(\.options)
+        let rows = try await self.query(
+            EmbeddedText.enqueueJobs,
+            [
+                .array(requests.map(\.kind.rawValue)),
+                .array(requests.map { String(decoding: $0.payload, as: UTF8.self) }),
+                .array(requests.map { $0.target.family?.description }), .array(options.map(\.idempotencyKey)),
+                .array(options.map { $0.queue?.rawValue }),
+                .array(options.map { $0.delay.map { String($0.wholeMilliseconds) } }),
+                .array(options.map { String($0.priority.rawValue) }), .array(options.map { $0.id?.description }),
+                .array(options.map { $0.maxAttempts.map { String($0) } }),
+                .array(requests.map { String($0.payloadVersion) }),
+            ],
+            on: connection)
+        guard rows.count == requests.count else { throw JobQueueError(.corrupt, "enqueue returned too few ids") }
+        return try rows.map { row in
+            guard let id = JobID(try row.string(at: 0)) else {
+                throw JobQueueError(.corrupt, "enqueue returned no job id")
+            }
+            return EnqueuedJob(id: id, replayed: try row.bool(at: 1))
         }
     }
 

@@ -78,6 +78,20 @@ public struct WaitingJob: Sendable, Hashable {
     }
 }
 
+/// Whether a queue gives jobs out, as the ledger has it.
+public struct QueueSwitch: Sendable, Hashable {
+    public let queue: QueueName
+    public let isPaused: Bool
+    /// Grows with each pause and resume: Redis takes no older word.
+    public let version: Int
+
+    public init(queue: QueueName, isPaused: Bool, version: Int) {
+        self.queue = queue
+        self.isPaused = isPaused
+        self.version = version
+    }
+}
+
 /// A job that a dead session held.
 public struct ReapedJob: Sendable, Hashable {
     public let id: JobID
@@ -89,6 +103,8 @@ public struct ReapedJob: Sendable, Hashable {
 /// One worker process's registration.
 public struct SessionRegistration: Sendable, Hashable {
     public var id: SessionID
+    /// The process: the same for a session and those that follow it there.
+    public var worker: WorkerID
     public var host: String
     public var pid: Int
     public var version: String
@@ -97,9 +113,11 @@ public struct SessionRegistration: Sendable, Hashable {
     public var concurrency: Int
 
     public init(
-        id: SessionID, host: String, pid: Int, version: String, queues: [QueueName], kinds: [JobKind], concurrency: Int
+        id: SessionID, worker: WorkerID = .mint(), host: String, pid: Int, version: String, queues: [QueueName],
+        kinds: [JobKind], concurrency: Int
     ) {
         self.id = id
+        self.worker = worker
         self.host = host
         self.pid = pid
         self.version = version

@@ -39,35 +39,29 @@ struct AttemptRunner: Sendable {
         guard let handler = self.handler(of: job.kind, payloadVersion: job.payloadVersion) else {
             return self.parkUnknown(job.kind, payloadVersion: job.payloadVersion, logger: logger)
         }
-        var policy = handler.retryPolicy
-        policy.maxAttempts = job.maxAttempts
         let info = JobInfo(
             id: job.id, kind: job.kind, queue: job.queue, target: job.target, attempt: job.attempt,
             failures: job.failures, crashes: job.crashes, epoch: job.epoch, maxAttempts: job.maxAttempts,
             idempotencyKey: job.idempotencyKey)
+        let support = DurableAttempt(
+            job: job, session: self.session, ledger: self.ledger, platform: self.platform, logger: logger)
         do {
-            let family = try await self.database(of: job.target, handler)
-            let support = DurableAttempt(
-                job: job, session: self.session, ledger: self.ledger, platform: self.platform, family: family,
-                logger: logger)
-            let context = JobContext(
-                job: info, logger: logger, deadline: .now + handler.timeout,
-                database: family ?? self.platform, platform: self.platform, support: support)
-            do {
-                let result = try await self.run(handler, job.payload, context)
+            let result = try await self.timed(handler, info) { deadline in
+                let family = try await self.database(of: job.target, handler)
+                support.lend(family)
+                let context = JobContext(
+                    job: info, logger: logger, deadline: deadline, database: family ?? self.platform,
+                    platform: self.platform, support: support)
+                let ending = await Result(catching: { try await handler.run(job.payload, context) })
                 await support.finishReporting()
-                return AttemptOutcome(settlement: .succeeded, result: result, isSettled: support.isSettled)
-            } catch {
-                await support.finishReporting()
-                if support.isSettled {
-                    logger.error(
-                        "the handler failed after its effect had settled the job", metadata: ["error": "\(error)"])
-                    return AttemptOutcome(settlement: .succeeded, isSettled: true)
-                }
-                throw error
+                return try ending.get()
             }
+            return AttemptOutcome(settlement: .succeeded, result: result, isSettled: support.isSettled)
+        } catch  where support.isSettled {
+            logger.error("the handler failed after its effect had settled the job", metadata: ["error": "\(error)"])
+            return AttemptOutcome(settlement: .succeeded, isSettled: true)
         } catch {
-            return self.outcome(of: error, info: info, policy: policy, logger: logger)
+            return self.outcome(of: error, info: info, policy: handler.retryPolicy, logger: logger)
         }
     }
 
@@ -79,22 +73,22 @@ struct AttemptRunner: Sendable {
         guard let handler = self.handler(of: entry.kind, payloadVersion: entry.payloadVersion) else {
             return self.parkUnknown(entry.kind, payloadVersion: entry.payloadVersion, logger: logger)
         }
-        var policy = handler.retryPolicy
-        policy.maxAttempts = entry.maxAttempts
         let info = JobInfo(
             id: entry.id, kind: entry.kind, queue: queue, target: target, attempt: attempt, failures: entry.failures,
             crashes: entry.crashes, epoch: self.sessionNumber, maxAttempts: entry.maxAttempts, idempotencyKey: nil)
         do {
-            let database = try await self.database(of: target, handler) ?? self.platform
-            let support = FastAttempt(
-                entry: entry, epoch: self.sessionNumber, platform: self.platform, target: database)
-            let context = JobContext(
-                job: info, logger: logger, deadline: .now + handler.timeout, database: database,
-                platform: self.platform, support: support)
-            return AttemptOutcome(
-                settlement: .succeeded, result: try await self.run(handler, entry.payload, context))
+            let result = try await self.timed(handler, info) { deadline in
+                let database = try await self.database(of: target, handler) ?? self.platform
+                let support = FastAttempt(
+                    entry: entry, epoch: self.sessionNumber, platform: self.platform, target: database)
+                let context = JobContext(
+                    job: info, logger: logger, deadline: deadline, database: database, platform: self.platform,
+                    support: support)
+                return try await handler.run(entry.payload, context)
+            }
+            return AttemptOutcome(settlement: .succeeded, result: result)
         } catch {
-            return self.outcome(of: error, info: info, policy: policy, logger: logger)
+            return self.outcome(of: error, info: info, policy: handler.retryPolicy, logger: logger)
         }
     }
 
@@ -127,20 +121,17 @@ struct AttemptRunner: Sendable {
         return try await families.database(of: family, minimumSchemaVersion: handler.requiredSchemaVersion)
     }
 
-    /// Runs the handler in a task of its own, so that it can be cancelled, and abandoned if it does not heed that.
-    private func run(
-        _ handler: RegisteredHandler, _ payload: [UInt8], _ context: JobContext
+    /// Runs all of an attempt (finding its database, too) in a task of its own, so that it can be cut short at its
+    /// deadline, and abandoned if it does not heed that.
+    private func timed(
+        _ handler: RegisteredHandler, _ info: JobInfo,
+        _ body: @escaping @Sendable (ContinuousClock.Instant) async throws -> [UInt8]
     ) async throws -> [UInt8] {
         let ending = FirstValue<Result<[UInt8], any Error>>()
-        let id = context.job.id
+        let id = info.attemptID
+        let deadline = ContinuousClock.now + handler.timeout
         // Owner: this attempt. It ends with the handler; an abandoned one is counted and can settle nothing.
-        let task = Task {
-            do {
-                ending.set(.success(try await handler.run(payload, context)))
-            } catch {
-                ending.set(.failure(error))
-            }
-        }
+        let task = Task { ending.set(await Result(catching: { try await body(deadline) })) }
         self.running.setInterrupt(id) { [cancellationGrace] in
             task.cancel()
             // Owner: this attempt; cancelled when the handler returns in time.
@@ -151,7 +142,7 @@ struct AttemptRunner: Sendable {
             ending.onSet { watch.cancel() }
         }
         let timer = Task { [running] in
-            try await Task.sleep(until: context.deadline)
+            try await Task.sleep(until: deadline)
             running.interrupt(id, because: .timeout)
         }
         defer { timer.cancel() }
@@ -161,7 +152,7 @@ struct AttemptRunner: Sendable {
     private func outcome(
         of error: any Error, info: JobInfo, policy: RetryPolicy, logger: Logger
     ) -> AttemptOutcome {
-        let interruption = self.running.interruption(of: info.id)
+        let interruption = self.running.interruption(of: info.attemptID)
         if error is HandlerAbandoned {
             self.counters.abandoned(kind: info.kind)
             logger.error("the handler did not return after it was cancelled; abandoned, its job is fenced from it")
@@ -170,6 +161,8 @@ struct AttemptRunner: Sendable {
             return AttemptOutcome(settlement: .giveBack, error: AttemptError(error), isFenced: true)
         }
         let trouble = interruption?.trouble ?? WorkerKit.trouble(of: error)
+        var policy = policy
+        policy.maxAttempts = info.maxAttempts
         let settlement = policy.settlement(
             for: trouble, failures: info.failures, jitter: Double.random(in: 0..<1))
         let said =
@@ -180,6 +173,21 @@ struct AttemptRunner: Sendable {
             level: settlement.isFailure ? .warning : .info, "attempt ended without success",
             metadata: ["error": "\(said.message)", "settlement": "\(settlement)"])
         return AttemptOutcome(settlement: settlement, error: said)
+    }
+}
+
+extension JobInfo {
+    fileprivate var attemptID: AttemptID { AttemptID(job: self.id, epoch: self.epoch) }
+}
+
+extension Result where Failure == any Error {
+    /// What an asynchronous body returns or throws.
+    fileprivate init(catching body: () async throws -> Success) async {
+        do {
+            self = .success(try await body())
+        } catch {
+            self = .failure(error)
+        }
     }
 }
 

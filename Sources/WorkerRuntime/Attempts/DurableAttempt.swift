@@ -16,25 +16,26 @@ final class DurableAttempt: AttemptSupport {
     private let session: SessionID
     private let ledger: Ledger
     private let platform: PostgresDatabase
-    private let family: PostgresDatabase?
+    private let family = Mutex<PostgresDatabase?>(nil)
     private let logger: Logger
     private let settled = Mutex(false)
     private let progress: ProgressReporter
 
     init(
-        job: BegunJob, session: SessionID, ledger: Ledger, platform: PostgresDatabase, family: PostgresDatabase?,
-        logger: Logger
+        job: BegunJob, session: SessionID, ledger: Ledger, platform: PostgresDatabase, logger: Logger
     ) {
         self.job = job
         self.session = session
         self.ledger = ledger
         self.platform = platform
-        self.family = family
         self.logger = logger
         self.progress = ProgressReporter { json in
             try await ledger.report(json, of: job.id, epoch: job.epoch)
         }
     }
+
+    /// The family's database is found; nil for a platform job.
+    func lend(_ family: PostgresDatabase?) { self.family.withLock { $0 = family } }
 
     /// Whether the effect's transaction settled the job already.
     var isSettled: Bool { self.settled.withLock { $0 } }
@@ -43,7 +44,7 @@ final class DurableAttempt: AttemptSupport {
         on place: EffectPlace,
         _ body: @escaping @Sendable (PostgresConnection, (any TransactionEnqueuer)?) async throws -> [UInt8]
     ) async throws -> [UInt8] {
-        if place == .target, let family = self.family {
+        if place == .target, let family = self.family.withLock({ $0 }) {
             return try await Inbox(database: family).once(
                 Inbox.Entry(
                     job: self.job.id, kind: self.job.kind, idempotencyKey: self.job.idempotencyKey,

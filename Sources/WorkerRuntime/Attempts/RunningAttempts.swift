@@ -21,16 +21,21 @@ enum Interruption: Sendable, Hashable {
     }
 }
 
+/// Names an attempt. A job may run here again while the outcome of its last attempt is still being written.
+struct AttemptID: Hashable, Sendable {
+    let job: JobID
+    let epoch: Int64
+}
+
 /// One session's running attempts.
 final class RunningAttempts: Sendable {
     private struct Attempt {
-        var epoch: Int64
         var interruption: Interruption?
         var interrupt: (@Sendable () -> Void)?
     }
 
     private struct State {
-        var attempts: [JobID: Attempt] = [:]
+        var attempts: [AttemptID: Attempt] = [:]
         /// Set when everything is being cut short: attempts that begin later are cut at once.
         var interruption: Interruption?
     }
@@ -46,19 +51,21 @@ final class RunningAttempts: Sendable {
 
     var count: Int { self.state.withLock { $0.attempts.count } }
     var free: Int { self.state.withLock { max(0, self.capacity - $0.attempts.count) } }
-    func contains(_ id: JobID, epoch: Int64) -> Bool { self.state.withLock { $0.attempts[id]?.epoch == epoch } }
+    func contains(_ id: AttemptID) -> Bool { self.state.withLock { $0.attempts[id] != nil } }
+    /// The jobs that run here.
+    var jobs: Set<JobID> { self.state.withLock { Set($0.attempts.keys.map(\.job)) } }
 
-    /// Takes a slot. - Returns: False when the job runs here already: a second hint of it; nothing was taken.
-    func begin(_ id: JobID, epoch: Int64) -> Bool {
+    /// Takes a slot. - Returns: False when the attempt runs here already: a second hint of it; nothing was taken.
+    func begin(_ id: AttemptID) -> Bool {
         self.state.withLock { state in
             guard state.attempts[id] == nil else { return false }
-            state.attempts[id] = Attempt(epoch: epoch)
+            state.attempts[id] = Attempt()
             return true
         }
     }
 
     /// Tells how to cut an attempt short; at once, if that was asked for before.
-    func setInterrupt(_ id: JobID, _ interrupt: @escaping @Sendable () -> Void) {
+    func setInterrupt(_ id: AttemptID, _ interrupt: @escaping @Sendable () -> Void) {
         let now = self.state.withLock { state -> Bool in
             state.attempts[id]?.interrupt = interrupt
             if let all = state.interruption, state.attempts[id]?.interruption == nil {
@@ -70,13 +77,19 @@ final class RunningAttempts: Sendable {
     }
 
     /// Cuts one attempt short; nothing when it does not run here. The first reason stays.
-    func interrupt(_ id: JobID, because interruption: Interruption) {
+    func interrupt(_ id: AttemptID, because interruption: Interruption) {
         let interrupt = self.state.withLock { state -> (@Sendable () -> Void)? in
             guard state.attempts[id] != nil, state.attempts[id]?.interruption == nil else { return nil }
             state.attempts[id]?.interruption = interruption
             return state.attempts[id]?.interrupt
         }
         interrupt?()
+    }
+
+    /// Cuts a job's attempts short.
+    func interrupt(_ job: JobID, because interruption: Interruption) {
+        let ids = self.state.withLock { $0.attempts.keys.filter { $0.job == job } }
+        for id in ids { self.interrupt(id, because: interruption) }
     }
 
     /// Cuts all short, and those that begin later.
@@ -88,11 +101,19 @@ final class RunningAttempts: Sendable {
         for id in ids { self.interrupt(id, because: interruption) }
     }
 
-    func interruption(of id: JobID) -> Interruption? { self.state.withLock { $0.attempts[id]?.interruption } }
+    func interruption(of id: AttemptID) -> Interruption? { self.state.withLock { $0.attempts[id]?.interruption } }
 
     /// Gives the slot back.
-    func end(_ id: JobID) {
+    func end(_ id: AttemptID) {
         self.state.withLock { _ = $0.attempts.removeValue(forKey: id) }
         self.freed.wake()
     }
+}
+
+extension BegunJob {
+    var attemptID: AttemptID { AttemptID(job: self.id, epoch: self.epoch) }
+}
+
+extension SettledAttempt {
+    var attemptID: AttemptID { AttemptID(job: self.id, epoch: self.epoch) }
 }

@@ -77,9 +77,10 @@ final class Settler: Sendable {
         }
     }
 
-    private func write(_ batch: [Item]) async {
+    /// - Parameter mayBeWritten: A call before may have written some: one that is missing is then ours, not fenced.
+    private func write(_ batch: [Item], mayBeWritten: Bool = false) async {
         var backoff = Backoff()
-        var mayBeWritten = false
+        var mayBeWritten = mayBeWritten
         while !Task.isCancelled {
             do {
                 let settled = try await self.ledger.settle(batch.map(\.attempt), session: self.session)
@@ -88,7 +89,7 @@ final class Settler: Sendable {
             } catch let error as JobQueueError where error.refusesContent {
                 // One outcome that the ledger refuses (a result it cannot store, say) must not hold up the others.
                 if batch.count > 1 {
-                    for item in batch { await self.write([item]) }
+                    for item in batch { await self.write([item], mayBeWritten: true) }
                 } else {
                     await self.settleRefused(batch[0], error)
                 }

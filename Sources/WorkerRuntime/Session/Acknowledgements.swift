@@ -9,7 +9,7 @@ internal import Synchronization
 final class Acknowledgements: Sendable {
     fileprivate struct State {
         var byQueue: [QueueName: [JobID]] = [:]
-        var batchOf: [JobID: Int64] = [:]
+        var batchOf: [AttemptID: Int64] = [:]
         var openJobs: [Int64: Int] = [:]
         var settledBatches: [Int64] = []
     }
@@ -17,24 +17,22 @@ final class Acknowledgements: Sendable {
     private let state = Mutex(State())
 
     /// A batch was begun.
-    func open(batch: Int64, jobs: Set<JobID>) {
-        guard !jobs.isEmpty else { return }
+    func open(batch: Int64, attempts: [AttemptID]) {
+        guard !attempts.isEmpty else { return }
         self.state.withLock { state in
-            state.openJobs[batch] = jobs.count
-            for job in jobs { state.batchOf[job] = batch }
+            state.openJobs[batch] = attempts.count
+            for attempt in attempts { state.batchOf[attempt] = batch }
         }
     }
 
     func add(_ items: [Settler.Item]) {
         self.state.withLock { state in
-            for item in items { state.settle(item.attempt.id, item.queue) }
+            for item in items { state.settle(item.attempt.attemptID, item.queue) }
         }
     }
 
-    func add(_ ids: [JobID], _ queue: QueueName) {
-        self.state.withLock { state in
-            for id in ids { state.settle(id, queue) }
-        }
+    func add(_ attempt: AttemptID, _ queue: QueueName) {
+        self.state.withLock { $0.settle(attempt, queue) }
     }
 
     /// Hints that were stale: Redis is to forget them, and nothing else changes. The job may well be running here.
@@ -50,6 +48,9 @@ final class Acknowledgements: Sendable {
         self.state.withLock { $0.byQueue[queue, default: []].append(contentsOf: ids) }
     }
 
+    /// The jobs that Redis may still hold for running here, and that are known to be settled, or stale hints.
+    func ids(of queue: QueueName) -> Set<JobID> { self.state.withLock { Set($0.byQueue[queue] ?? []) } }
+
     func takeSettledBatches() -> [Int64] {
         self.state.withLock { state in
             defer { state.settledBatches.removeAll(keepingCapacity: true) }
@@ -63,9 +64,9 @@ final class Acknowledgements: Sendable {
 }
 
 extension Acknowledgements.State {
-    fileprivate mutating func settle(_ id: JobID, _ queue: QueueName) {
-        self.byQueue[queue, default: []].append(id)
-        guard let batch = self.batchOf.removeValue(forKey: id), let open = self.openJobs[batch] else { return }
+    fileprivate mutating func settle(_ attempt: AttemptID, _ queue: QueueName) {
+        self.byQueue[queue, default: []].append(attempt.job)
+        guard let batch = self.batchOf.removeValue(forKey: attempt), let open = self.openJobs[batch] else { return }
         if open > 1 {
             self.openJobs[batch] = open - 1
         } else {

@@ -21,7 +21,10 @@ final class Caretaker: Sendable {
 
     private let session: WorkerSession
     private let state = Mutex(State())
+    /// Woken when the duty comes or goes.
     private let changed = WakeSignal()
+    private let mustReap = WakeSignal()
+    private let mustReconcile = WakeSignal()
 
     init(session: WorkerSession) {
         self.session = session
@@ -35,20 +38,21 @@ final class Caretaker: Sendable {
 
     /// Takes in a heartbeat's answer.
     func heard(_ beat: Heartbeat) {
-        let changed = self.state.withLock { state in
+        let (hasChanged, needsRebuild) = self.state.withLock { state in
             let before = state.isOnDuty
             state.isOnDuty = beat.isCaretaker
             state.needsRebuild = beat.isCaretaker && beat.generation == nil
             if !state.isOnDuty { state.expired = [] }
-            return before != state.isOnDuty || state.needsRebuild
+            return (before != state.isOnDuty, state.needsRebuild)
         }
-        if changed { self.changed.wake() }
+        if hasChanged { self.changed.wake() }
+        if needsRebuild { self.mustReconcile.wake() }
     }
 
     /// The sessions that the ledger has not heard of for a lease: to be reaped. Replaces what was said before.
     func setExpired(_ sessions: [SessionID]) {
         self.state.withLock { $0.expired = Set(sessions).subtracting([self.session.id]) }
-        if !sessions.isEmpty { self.changed.wake() }
+        if !sessions.isEmpty { self.mustReap.wake() }
     }
 
     /// Does the duties whenever they are this session's, until cancelled.
@@ -63,50 +67,70 @@ final class Caretaker: Sendable {
         }
     }
 
+    /// Three cares, none of which waits for another: a long reconciliation does not keep a dead session's jobs.
     private func serve() async {
         let dispatcher = Dispatcher(ledger: self.session.ledger, index: self.session.index, logger: self.session.logger)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await dispatcher.run() }
-            await self.reapAndReconcile()
+            group.addTask { await self.keepReaping() }
+            group.addTask { await self.keepReconciling() }
+            while !Task.isCancelled, self.isOnDuty { await self.changed.wait(atMost: .seconds(60)) }
             group.cancelAll()
         }
     }
 
-    private func reapAndReconcile() async {
-        let reconciler = Reconciler(ledger: self.session.ledger, index: self.session.index, logger: self.session.logger)
+    private func keepReaping() async {
         let reaper = SessionReaper(
             ledger: self.session.ledger, index: self.session.index, counters: self.session.counters,
             logger: self.session.logger)
-        var nextReconcile = ContinuousClock.now
-        var connection = self.session.index.redis.connectionGeneration
         var backoff = Backoff()
         while !Task.isCancelled {
-            let (isOnDuty, needsRebuild, dead) = self.state.withLock { ($0.isOnDuty, $0.needsRebuild, $0.expired) }
-            guard isOnDuty else { return }
             do {
-                for id in dead {
+                for id in self.state.withLock({ $0.expired }) {
                     try await reaper.reap(id, because: .expired, lease: self.session.configuration.lease)
                     self.state.withLock { _ = $0.expired.remove(id) }
                 }
-                // A Redis that was connected anew may have lost its last seconds.
-                let isReconnected = connection != self.session.index.redis.connectionGeneration
-                if needsRebuild {
-                    connection = self.session.index.redis.connectionGeneration
+                backoff.reset()
+                await self.mustReap.wait(atMost: .seconds(60))
+            } catch {
+                if Task.isCancelled { return }
+                self.session.logger.warning("reaping interrupted; trying again", metadata: ["error": "\(error)"])
+                await backoff.pause()
+            }
+        }
+    }
+
+    private func keepReconciling() async {
+        let reconciler = Reconciler(ledger: self.session.ledger, index: self.session.index, logger: self.session.logger)
+        let redis = self.session.index.redis
+        var due = ContinuousClock.now
+        var next: Int64 = 0
+        // nil: whoever had the duty before may not have come to its end. A whole pass is due then, and when Redis was
+        // connected anew: it may have lost its last seconds.
+        var connection: Int?
+        var backoff = Backoff()
+        while !Task.isCancelled {
+            do {
+                let current = redis.connectionGeneration
+                if self.state.withLock({ $0.needsRebuild }) {
                     _ = try await reconciler.rebuild()
                     self.session.counters.rebuilt()
                     self.state.withLock { $0.needsRebuild = false }
-                    nextReconcile = .now + self.session.configuration.reconcileEvery
-                } else if isReconnected || .now >= nextReconcile {
-                    connection = self.session.index.redis.connectionGeneration
-                    let report = try await reconciler.reconcile()
+                    (connection, next) = (current, 0)
+                    due = .now + self.session.configuration.reconcileEvery
+                } else if connection != current || .now >= due {
+                    let report =
+                        connection == current
+                        ? try await reconciler.reconcile(from: next) : try await reconciler.reconcile()
                     self.session.counters.reconciled(pushed: report.pushed, repaired: report.repaired)
-                    nextReconcile = .now + self.session.configuration.reconcileEvery
+                    (connection, next) = (current, report.next)
+                    due = .now + self.session.configuration.reconcileEvery
                 }
                 backoff.reset()
-                await self.changed.wait(atMost: self.session.configuration.beat)
+                await self.mustReconcile.wait(atMost: self.session.configuration.beat)
             } catch {
                 if Task.isCancelled { return }
-                self.session.logger.warning("care interrupted; trying again", metadata: ["error": "\(error)"])
+                self.session.logger.warning("reconciling interrupted; trying again", metadata: ["error": "\(error)"])
                 await backoff.pause()
             }
         }

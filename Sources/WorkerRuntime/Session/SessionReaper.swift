@@ -19,6 +19,15 @@ public struct SessionReaper: Sendable {
         self.logger = logger
     }
 
+    /// Ends whatever sessions a worker process that died was in. - Returns: How many jobs were given back.
+    func reap(worker: WorkerID) async throws -> Int {
+        var jobs = 0
+        for session in try await self.ledger.openSessions(of: worker) {
+            jobs += try await self.reap(session, because: .died)
+        }
+        return jobs
+    }
+
     /// Ends a session, counts its running jobs as crashed, and gives them back at once.
     ///
     /// The ledger first: it decides. What Redis still held goes back as hints.
@@ -29,16 +38,19 @@ public struct SessionReaper: Sendable {
     public func reap(_ session: SessionID, because end: SessionEnd, lease: Duration? = nil) async throws -> Int {
         let started = ContinuousClock.now
         guard let jobs = try await self.ledger.reap(session, because: end, lease: lease) else { return 0 }
+        let poison = jobs.filter(\.isPoison).count
+        // Counted store by store: when the next call fails, this one is not done again.
+        if end != .stopped { self.counters.reaped(jobs: jobs.count, poison: poison) }
         var fast = (running: 0, poison: 0)
-        for queue in try await self.ledger.queueNames().all {
-            let counts = try await self.index.reap(session, from: queue, crashed: end != .stopped)
+        for known in try await self.ledger.queueSwitches() {
+            let counts = try await self.index.reap(session, from: known.queue, crashed: end != .stopped)
+            if end != .stopped { self.counters.reaped(jobs: counts.fast, poison: counts.poison) }
             fast.running += counts.fast
             fast.poison += counts.poison
         }
         try await self.index.end(session)
-        let poison = jobs.filter(\.isPoison).count
         if end != .stopped {
-            self.counters.reaped(sessions: 1, jobs: jobs.count + fast.running, poison: poison + fast.poison)
+            self.counters.sessionReaped()
             self.logger.warning(
                 "a worker died; its jobs are given back",
                 metadata: [

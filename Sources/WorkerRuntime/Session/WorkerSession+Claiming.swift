@@ -9,6 +9,9 @@ internal import Synchronization
 extension WorkerSession {
     /// An idle worker asks at least this often, in case a wake-up token was lost with the worker that had taken it.
     private static let longestWait: Duration = .seconds(2)
+    /// How often a session looks for jobs that Redis gave it and it does not know of: they wait no longer than those
+    /// of a worker that died.
+    private var strayLook: Duration { self.configuration.lease }
 
     /// Claims and starts attempts until the session's phase changes. Attempts that run then are not waited for.
     func claimUntilToldToStop() async {
@@ -24,12 +27,17 @@ extension WorkerSession {
     private func claimLoop(waiting: RedisClient) async {
         var backoff = Backoff()
         var rotation = 0
+        var nextLook = ContinuousClock.now + self.strayLook
         while self.isWorking {
             if self.running.free == 0 {
                 await self.running.freed.wait(atMost: .seconds(1))
                 continue
             }
             do {
+                if .now >= nextLook {
+                    try await self.giveBackStrays()
+                    nextLook = .now + self.strayLook
+                }
                 let pass = try await self.claimPass(from: rotation)
                 rotation += 1
                 backoff.reset()
@@ -40,8 +48,30 @@ extension WorkerSession {
             } catch {
                 if Task.isCancelled { return }
                 self.logger.warning("claiming interrupted; trying again", metadata: ["error": "\(error)"])
+                // The reply to a claim may have been lost, and with it the jobs that it gave us. (Should Redis run the
+                // claim only later, the next look finds them.)
+                nextLook = .now
                 await backoff.pause()
             }
+        }
+    }
+
+    /// Compares what Redis holds for running here with what runs here, and gives the difference back. Called between
+    /// claims: then all that was claimed here is running, or settled and not yet forgotten.
+    private func giveBackStrays() async throws {
+        for queue in self.queues {
+            let held = try await self.index.running(of: self.id, in: queue)
+            guard !held.isEmpty else { continue }
+            let known = self.running.jobs.union(self.acknowledgements.ids(of: queue))
+            let strays = held.filter { !known.contains($0) }
+            guard !strays.isEmpty else { continue }
+            // What was settled between the two looks has left the running set by itself.
+            let given = try await self.index.giveBack(strays, of: self.id, in: queue)
+            guard given > 0 else { continue }
+            self.counters.strays(given)
+            self.logger.warning(
+                "redis held jobs for this session that it did not know of; given back",
+                metadata: ["queue": "\(queue)", "jobs": "\(given)"])
         }
     }
 
@@ -70,18 +100,25 @@ extension WorkerSession {
             }
             claimed += claim.durable.count + claim.fast.count
             if let due = claim.nextDue { nextDue = min(nextDue ?? due, due) }
-            for bytes in claim.unreadable {
-                self.logger.error(
-                    "redis holds a fast job that this version cannot read; left in the session's running set",
-                    metadata: ["queue": "\(queue)", "bytes": "\(bytes.count)"])
-            }
             for entry in claim.fast {
-                guard self.running.begin(entry.id, epoch: self.number) else { continue }
+                guard self.running.begin(AttemptID(job: entry.id, epoch: self.number)) else { continue }
                 self.start { await self.runFast(entry, queue: queue) }
             }
             if !claim.durable.isEmpty { await self.begin(claim.durable, queue: queue) }
+            if !claim.unreadable.isEmpty { try await self.bury(claim.unreadable, queue: queue) }
         }
         return (claimed, nextDue)
+    }
+
+    /// Keeps entries that this version cannot read among the dead, as they are. Should that fail, they go back as
+    /// strays.
+    private func bury(_ entries: [UnreadableEntry], queue: QueueName) async throws {
+        for entry in entries {
+            self.logger.error(
+                "a fast job is not readable by this version; kept among the dead",
+                metadata: ["queue": "\(queue)", "bytes": "\(entry.bytes.count)", "why": "\(entry.why)"])
+        }
+        _ = try await self.index.settle(entries.map { .dead($0) }, of: queue, session: self.id)
     }
 
     /// Begins claimed ledger jobs and starts their attempts. A ledger that is away is waited for: the jobs are ours.
@@ -107,8 +144,8 @@ extension WorkerSession {
                     continue
                 }
                 self.acknowledgements.forget(hints: ids.filter { !begun.contains($0) }, queue)
-                self.acknowledgements.open(batch: number, jobs: begun)
-                for job in jobs where self.running.begin(job.id, epoch: job.epoch) {
+                self.acknowledgements.open(batch: number, attempts: jobs.map(\.attemptID))
+                for job in jobs where self.running.begin(job.attemptID) {
                     self.start { await self.runDurable(job) }
                 }
                 return
@@ -126,8 +163,8 @@ extension WorkerSession {
         let outcome = await self.runner.run(job)
         if outcome.isSettled {
             self.counters.settled(kind: job.kind, outcome: "succeeded")
-            self.acknowledgements.add([job.id], job.queue)
-            self.running.end(job.id)
+            self.acknowledgements.add(job.attemptID, job.queue)
+            self.running.end(job.attemptID)
             return
         }
         if outcome.isFenced || self.isLost {
@@ -135,8 +172,8 @@ extension WorkerSession {
             self.logger.warning(
                 "fenced: another session has this job now",
                 metadata: ["job": "\(job.id)", "kind": "\(job.kind)", "epoch": "\(job.epoch)"])
-            self.acknowledgements.add([job.id], job.queue)
-            self.running.end(job.id)
+            self.acknowledgements.add(job.attemptID, job.queue)
+            self.running.end(job.attemptID)
             return
         }
         self.settler.settle(
@@ -153,7 +190,7 @@ extension WorkerSession {
         var mayBeSettled = false
         while !self.isLost, !self.hasEnded {
             do {
-                let settled = SettledFast(entry, outcome.settlement)
+                let settled = SettledFast(entry, outcome.settlement, outcome.error)
                 let fenced = try await self.index.settle([settled], of: queue, session: self.id)
                 if fenced.isEmpty || mayBeSettled {
                     self.counters.settled(kind: entry.kind, outcome: outcome.settlement.word)
@@ -167,7 +204,7 @@ extension WorkerSession {
             }
             await backoff.pause()
         }
-        self.running.end(entry.id)
+        self.running.end(AttemptID(job: entry.id, epoch: self.number))
     }
 
     /// Starts an attempt. Owner: this session, whose `running` counts it; it ends with its handler, and `endAttempts`
@@ -179,7 +216,7 @@ extension WorkerSession {
 
 extension SettledFast {
     /// What a settlement makes of a fast job's entry.
-    init(_ entry: FastEntry, _ settlement: Settlement) {
+    init(_ entry: FastEntry, _ settlement: Settlement, _ error: AttemptError?) {
         var entry = entry
         switch settlement {
         case .succeeded, .cancelled: self = .acknowledged(entry.id)
@@ -187,9 +224,9 @@ extension SettledFast {
             entry.failures += 1
             self = .again(entry, after: delay)
         case .snooze(let delay), .park(_, let delay): self = .again(entry, after: delay)
-        case .dead(let spent, _):
+        case .dead(let spent, let reason):
             if spent { entry.failures += 1 }
-            self = .dead(entry)
+            self = .dead(entry, reason, error)
         case .giveBack: self = .givenBack(entry)
         }
     }

@@ -85,7 +85,7 @@ extension WorkerSession {
             do {
                 try await self.forgetSettledBatches()
                 for (job, epoch, runningFor) in try await self.ledger.running(of: self.id)
-                where runningFor > .seconds(10) && !self.running.contains(job, epoch: epoch) {
+                where runningFor > .seconds(10) && !self.running.contains(AttemptID(job: job, epoch: epoch)) {
                     self.logger.error("a job ran here by the ledger only; given back", metadata: ["job": "\(job)"])
                     _ = try await self.ledger.settle(
                         [SettledAttempt(id: job, epoch: epoch, settlement: .giveBack)], session: self.id)
@@ -115,12 +115,9 @@ extension WorkerSession {
     }
 
     func flushCountersOnce() async {
-        let counters = self.counters.take()
         do {
-            // Shielded from cancellation: an addition that was sent and then taken back would be counted twice.
-            try await Task { try await self.index.add(counters) }.value
+            try await self.counters.flush(to: self.index)
         } catch {
-            self.counters.restore(counters)
             self.logger.debug("counters could not be flushed", metadata: ["error": "\(error)"])
         }
     }

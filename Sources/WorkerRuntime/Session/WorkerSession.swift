@@ -77,7 +77,7 @@ final class WorkerSession: Sendable {
             ledger: ledger, session: registration.id, counters: counters, logger: logger
         ) { items in
             acknowledgements.add(items)
-            for item in items { running.end(item.attempt.id) }
+            for item in items { running.end(item.attempt.attemptID) }
         }
     }
 
@@ -126,7 +126,7 @@ final class WorkerSession: Sendable {
             // The settler ends by itself when all is written; a lost session has nothing to write. With the ledger away
             // the wait has an end, too: the session's end then gives the jobs back as crashed.
             if !self.isLost {
-                group.addTask { try? await Task.sleep(for: self.configuration.cancellationGrace + .seconds(5)) }
+                group.addTask { try? await Task.sleep(for: self.configuration.endingLimit) }
                 await group.next()
             }
             group.cancelAll()
@@ -145,7 +145,7 @@ final class WorkerSession: Sendable {
         guard self.running.count > 0 else { return }
         self.running.interruptAll(because: self.isLost ? .sessionLost : .workerStopping)
         // Each attempt ends within the cancellation grace, if only by being abandoned, and then is settled.
-        let last = ContinuousClock.now + self.configuration.cancellationGrace + .seconds(5)
+        let last = ContinuousClock.now + self.configuration.endingLimit
         while self.running.count > 0, .now < last {
             await self.running.freed.wait(atMost: .milliseconds(200))
         }

@@ -1,47 +1,65 @@
 // The settings that every Chorewheel process shares: flags over the environment over a file. A setting `a.b` is the
-// variable `A_B` and the member `b` of the object `a` in the JSON file.
-//
-//   database.url            DATABASE_URL             the platform database
-//   redis.url               REDIS_URL                redis://, rediss://, redis+sentinel://, redis+cluster://,
-//   redis+unix:// chorewheel.namespace    CHOREWHEEL_NAMESPACE     first part of every Redis key; default chorewheel
-//   chorewheel.config       CHOREWHEEL_CONFIG        the file; default none
-//   … and each process's own, read through the same `Settings`.
+// variable `A_B` and the member `b` of the object `a` in the JSON file. Which settings there are is in Setting.swift.
 
 internal import Configuration
-internal import JobModel
-public import JobQueue
 public import Logging
-public import Postgres
-public import Redis
+internal import Processes
 
 /// Reads settings.
 public struct Settings: Sendable {
     private let reader: ConfigReader
 
+    /// Variables that begin like this project's, and are none of its settings.
+    public let unknownVariables: [String]
+
     /// Reads the environment, and the file that a flag or `CHOREWHEEL_CONFIG` names.
     ///
-    /// - Parameter flags: What flags gave, by setting name; they win.
-    /// - Throws: `InvalidSetting` for a file that is missing or not JSON.
-    public init(flags: [String: String] = [:], file: String? = nil) async throws {
-        let given = InMemoryProvider(
-            values: Dictionary(
-                uniqueKeysWithValues: flags.map {
-                    (AbsoluteConfigKey(ConfigKey($0.key)), ConfigValue(.string($0.value), isSecret: true))
-                }))
+    /// - Parameters:
+    ///   - flags: What flags gave, by setting name; they win.
+    ///   - own: Settings that the process has besides those of this package: the file may hold them, too.
+    /// - Throws: `InvalidSetting` for a file that cannot be read, is not JSON, or holds what is no setting.
+    public init(flags: [String: String] = [:], file: String? = nil, own: [Setting] = []) async throws {
+        let known = Setting.all + own
+        let given = Self.provider(flags)
         let environment = EnvironmentVariablesProvider()
         let first = ConfigReader(providers: [given, environment])
-        guard let path = file ?? first.string(forKey: "chorewheel.config") else {
+        let variables = Set(known.map(\.variable))
+        self.unknownVariables = CurrentEnvironment.variables().keys
+            .filter { $0.hasPrefix("CHOREWHEEL_") && !variables.contains($0) }.sorted()
+        guard let path = file ?? first.string(forKey: "chorewheel.config"), !path.isEmpty else {
             self.reader = first
             return
         }
-        do {
-            let place = ConfigReader(
-                provider: InMemoryProvider(values: ["filePath": .init(.string(path), isSecret: false)]))
-            let file = try await FileProvider<JSONSnapshot>(config: place)
-            self.reader = ConfigReader(providers: [given, environment, file])
-        } catch {
-            throw InvalidSetting(field: "chorewheel.config", rule: "must name a JSON file: \(path): \(error)")
+        let values = try SettingsFile(path: path, known: known).values
+        self.reader = ConfigReader(providers: [given, environment, Self.provider(values)])
+    }
+
+    private static func provider(_ values: [String: String]) -> InMemoryProvider {
+        InMemoryProvider(
+            values: Dictionary(
+                uniqueKeysWithValues: values.map {
+                    (AbsoluteConfigKey(ConfigKey($0.key)), ConfigValue(.string($0.value), isSecret: true))
+                }))
+    }
+
+    /// Tells the log of variables that look like settings and are none. Not an error: they may be meant for another
+    /// version of this program.
+    public func warnOfUnknownVariables(_ logger: Logger) {
+        for variable in self.unknownVariables {
+            logger.warning("an environment variable is no setting, and has no effect", metadata: Self.hint(variable))
         }
+    }
+
+    private static func hint(_ variable: String) -> Logger.Metadata {
+        var metadata: Logger.Metadata = ["variable": "\(variable)"]
+        if let meant = Self.meant(variable) { metadata["meant"] = "\(meant)" }
+        return metadata
+    }
+
+    /// The variable that an unknown one was probably meant to be.
+    public static func meant(_ variable: String) -> String? {
+        let name = String(variable.lowercased().map { $0 == "_" ? "." : $0 })
+        return Setting.nearest(to: name, among: Setting.all)?.variable
     }
 
     /// A text; nil when it is not set, or set to nothing.
@@ -62,7 +80,6 @@ public struct Settings: Sendable {
 
     /// A whole number within bounds.
     public func int(_ name: String, in range: ClosedRange<Int>) throws(InvalidSetting) -> Int? {
-        if let number = self.reader.int(forKey: ConfigKey(name)), range.contains(number) { return number }
         guard let text = self.string(name) else { return nil }
         guard let number = Int(text), range.contains(number) else {
             throw InvalidSetting(
@@ -88,71 +105,5 @@ extension Substring {
         var text = self.drop { $0 == character }
         while text.last == character { text.removeLast() }
         return text
-    }
-}
-
-/// The stores of a process, opened from its settings.
-///
-/// A worker's ledger has a small pool of its own: handlers that hold every connection of theirs must not keep a session
-/// from beating, or it would be taken for dead with all its jobs.
-public struct Stores: Sendable {
-    /// For handlers, requests, families.
-    public let pool: PostgresPool
-    private let ledgerPool: PostgresPool
-    public let platform: PostgresDatabase
-    public let redis: RedisClient
-    public let client: JobQueueClient
-
-    /// Statements of the ledger are short, and batched: a few connections are enough.
-    private static let ledgerLimits = PostgresPoolLimits(perDatabase: 4, perServer: 4, total: 4)
-
-    /// Opens nothing yet: both connect when they are first used, and again when they were away.
-    ///
-    /// - Parameter reservingForLedger: A worker's choice.
-    /// - Throws: `InvalidSetting` naming `database.url` or `redis.url`.
-    public init(
-        settings: Settings, application: String, limits: PostgresPoolLimits = .init(),
-        reservingForLedger: Bool = false, logger: Logger
-    ) throws(InvalidSetting) {
-        var database: PostgresConfiguration
-        do {
-            database = try PostgresConfiguration(url: try settings.requiredString("database.url"))
-        } catch let error as PostgresError {
-            throw InvalidSetting(field: "database.url", rule: error.message)
-        } catch let error as InvalidSetting {
-            throw error
-        } catch {
-            throw InvalidSetting(field: "database.url", rule: "\(error)")
-        }
-        database.applicationName = database.applicationName ?? application
-        let redis: RedisConfiguration
-        do {
-            redis = try RedisConfiguration(url: try settings.requiredString("redis.url"))
-        } catch let error as RedisError {
-            throw InvalidSetting(field: "redis.url", rule: error.message)
-        } catch let error as InvalidSetting {
-            throw error
-        } catch {
-            throw InvalidSetting(field: "redis.url", rule: "\(error)")
-        }
-        let namespace = settings.string("chorewheel.namespace") ?? "chorewheel"
-        guard namespace.utf8.count <= 64, !namespace.contains(where: { "{}: ".contains($0) }) else {
-            throw InvalidSetting(
-                field: "chorewheel.namespace", rule: "must be at most 64 bytes without '{', '}', ':', ' '")
-        }
-        self.pool = PostgresPool(limits: limits, logger: logger)
-        self.platform = PostgresDatabase(pool: self.pool, configuration: database)
-        self.redis = RedisClient(configuration: redis, logger: logger)
-        self.ledgerPool = reservingForLedger ? PostgresPool(limits: Self.ledgerLimits, logger: logger) : self.pool
-        self.client = JobQueueClient(
-            ledger: Ledger(database: PostgresDatabase(pool: self.ledgerPool, configuration: database)),
-            index: DispatchIndex(redis: self.redis, namespace: namespace))
-    }
-
-    /// Closes every connection.
-    public func close() async {
-        await self.redis.close()
-        await self.pool.close()
-        await self.ledgerPool.close()
     }
 }

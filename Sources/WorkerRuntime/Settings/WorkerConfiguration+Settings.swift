@@ -3,7 +3,7 @@
 internal import JobModel
 
 extension WorkerConfiguration {
-    /// Reads `chorewheel.queues`, `.concurrency`, `.lease.seconds`, `.grace.seconds`, `.session` over the defaults.
+    /// Reads `chorewheel.queues`, `.concurrency`, `.lease.seconds`, `.grace.seconds`, `.worker` over the defaults.
     ///
     /// - Throws: `InvalidSetting` naming the setting and the rule.
     public init(settings: Settings, version: String) throws(InvalidSetting) {
@@ -23,11 +23,11 @@ extension WorkerConfiguration {
             self.beat = min(self.beat, self.lease / 5)
         }
         if let grace = try settings.int("chorewheel.grace.seconds", in: 0...86_400) { self.grace = .seconds(grace) }
-        if let text = settings.string("chorewheel.session") {
-            guard let id = SessionID(text) else {
-                throw InvalidSetting(field: "chorewheel.session", rule: "must be a UUID, is \"\(text)\"")
+        if let text = settings.string("chorewheel.worker") {
+            guard let id = WorkerID(text) else {
+                throw InvalidSetting(field: "chorewheel.worker", rule: "must be a UUID, is \"\(text)\"")
             }
-            self.session = id
+            self.worker = id
         }
         try self.validate()
     }

@@ -107,11 +107,11 @@ public final class WorkerSupervisor: Service {
     private func supervise(_ slot: Int) async throws {
         var backoff = Backoff(first: .milliseconds(20), longest: .seconds(5))
         while !self.isStopping {
-            let session = SessionID.mint()
+            let worker = WorkerID.mint()
             let started = ContinuousClock.now
             let child: ChildProcess
             do {
-                child = try self.spawn(session)
+                child = try self.spawn(worker)
             } catch {
                 self.logger.error("a worker could not be started; trying again", metadata: ["error": "\(error)"])
                 await self.stopping[slot - 1].wait(atMost: backoff.nextPause())
@@ -129,7 +129,7 @@ public final class WorkerSupervisor: Service {
                 throw InvalidSetting(field: "worker", rule: "refused its settings; its own lines above say why")
             }
             // Not to be cut short by another slot's end. Owner: this slot, which waits for it.
-            await Task { await self.giveBack(session, slot: slot, status: status, diedAt: .now) }.value
+            await Task { await self.giveBack(worker, slot: slot, status: status, diedAt: .now) }.value
             // A child that lived for a while is replaced at once; one that dies at its start, with growing pauses.
             if .now - started > .seconds(10) { backoff.reset() }
             if !self.isStopping { await self.stopping[slot - 1].wait(atMost: backoff.nextPause()) }
@@ -139,9 +139,9 @@ public final class WorkerSupervisor: Service {
     /// EX_CONFIG of sysexits(3): trying again cannot help.
     private static let configurationError: Int32 = 78
 
-    private func spawn(_ session: SessionID) throws -> ChildProcess {
+    private func spawn(_ worker: WorkerID) throws -> ChildProcess {
         var command = ChildProcess.Configuration(self.configuration.executable, self.configuration.arguments)
-        command.environment = .inherited(adding: ["CHOREWHEEL_SESSION": session.description])
+        command.environment = .inherited(adding: ["CHOREWHEEL_WORKER": worker.description])
         command.grace = self.configuration.grace
         // Without its supervisor nobody would give its jobs back at once, nor stop it.
         command.orphanGrace = .milliseconds(500)
@@ -149,19 +149,19 @@ public final class WorkerSupervisor: Service {
     }
 
     private func giveBack(
-        _ session: SessionID, slot: Int, status: ExitStatus, diedAt: ContinuousClock.Instant
+        _ worker: WorkerID, slot: Int, status: ExitStatus, diedAt: ContinuousClock.Instant
     ) async {
         var backoff = Backoff(first: .milliseconds(20))
         while true {
             do {
-                let jobs = try await self.reaper.reap(session, because: .died)
+                let jobs = try await self.reaper.reap(worker: worker)
                 self.logger.warning(
                     "worker process died",
                     metadata: [
-                        "slot": "\(slot)", "status": "\(status)", "dead_session": "\(session)", "jobs": "\(jobs)",
+                        "slot": "\(slot)", "status": "\(status)", "worker": "\(worker)", "jobs": "\(jobs)",
                         "recovered_ms": "\((ContinuousClock.now - diedAt).wholeMilliseconds)",
                     ])
-                try await self.index.add(self.counters.take())
+                try await self.counters.flush(to: self.index)
                 return
             } catch {
                 self.logger.warning("a dead worker's jobs could not be given back yet", metadata: ["error": "\(error)"])

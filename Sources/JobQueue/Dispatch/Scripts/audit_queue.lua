@@ -26,4 +26,7 @@ for priority = 0, 2 do
         end
     end
 end
-return {durable, fast, redis.call('ZCARD', base .. ':due'), redis.call('HLEN', base .. ':dead'), lanes, unpack(faults)}
+if redis.call('ZCARD', base .. ':dead') ~= redis.call('HLEN', base .. ':graves') then
+    faults[#faults + 1] = base .. ':dead and ' .. base .. ':graves differ in length'
+end
+return {durable, fast, redis.call('ZCARD', base .. ':due'), redis.call('ZCARD', base .. ':dead'), lanes, unpack(faults)}

@@ -19,7 +19,7 @@ end
 if redis.call('EXISTS', base .. ':gone:' .. session) == 1 then
     return {'gone'}
 end
-local state = redis.call('GET', base .. ':state')
+local state = redis.call('HGET', base .. ':state', 'is')
 if state ~= 'open' then
     return {state or 'closed', -1, ''}
 end
@@ -28,17 +28,12 @@ end
 local next_due = -1
 local first_due = redis.call('ZRANGE', base .. ':due', 0, 0, 'WITHSCORES')
 if first_due[2] then
-    local time = redis.call('TIME')
-    local now = time[1] * 1000 + math.floor(time[2] / 1000)
+    local now = milliseconds()
     next_due = tonumber(first_due[2]) - now
     if next_due <= 0 then
         local due = redis.call('ZRANGEBYSCORE', base .. ':due', '-inf', now, 'LIMIT', 0, 1000)
         for _, entry in ipairs(due) do
-            local priority, length = entry:sub(4, 4), entry:byte(6)
-            local lane = entry:sub(7, 6 + length)
-            if redis.call('RPUSH', base .. ':f:' .. priority .. ':' .. lane, entry) == 1 then
-                redis.call('RPUSH', base .. ':ring:' .. priority, 'f' .. lane)
-            end
+            put('RPUSH', base, entry)
         end
         redis.call('ZREM', base .. ':due', unpack(due))
         first_due = redis.call('ZRANGE', base .. ':due', 0, 0, 'WITHSCORES')
@@ -89,7 +84,7 @@ for first = 1, #running, 4000 do
 end
 reply[3] = table.concat(durable)
 -- Whoever takes the last token and leaves jobs behind wakes the next.
-if reply[1] == 'more' and #running > 0 and redis.call('LLEN', base .. ':wake') == 0 then
-    redis.call('RPUSH', base .. ':wake', '1')
+if reply[1] == 'more' and #running > 0 then
+    wake(base)
 end
 return reply

@@ -17,7 +17,7 @@ for i = 1, #ARGV, 4 do
         end
     end
 end
-if added > 0 and redis.call('LLEN', base .. ':wake') == 0 then
-    redis.call('RPUSH', base .. ':wake', '1')
+if added > 0 then
+    wake(base)
 end
 return added

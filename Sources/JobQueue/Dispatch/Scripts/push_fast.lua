@@ -3,7 +3,8 @@
 -- KEYS[1]  base of the queue
 -- ARGV[1]  priority      ARGV[2]  lane (empty or the family's 16 bytes)
 -- ARGV[3]  delay in milliseconds, 0 for now
--- ARGV[4]  idempotency key's digest, or empty (then ARGV[5] is ignored); only with a single entry
+-- ARGV[4]  the digest of its idempotency key, or of the id that its caller gave it; or empty (then ARGV[5] is
+--          ignored). Only with a single entry
 -- ARGV[5]  32 bytes: the entry's id (16) and its payload's digest (16)
 -- ARGV[6]  how long the key is kept, in milliseconds
 -- ARGV[7…] entries (FastEntry.swift)
@@ -19,8 +20,7 @@ if ARGV[4] ~= '' then
     end
 end
 if delay > 0 then
-    local time = redis.call('TIME')
-    local due = time[1] * 1000 + math.floor(time[2] / 1000) + delay
+    local due = milliseconds() + delay
     for i = 7, #ARGV do
         redis.call('ZADD', base .. ':due', due, ARGV[i])
     end
@@ -34,7 +34,5 @@ end
 if before == 0 then
     redis.call('RPUSH', base .. ':ring:' .. priority, 'f' .. lane)
 end
-if redis.call('LLEN', base .. ':wake') == 0 then
-    redis.call('RPUSH', base .. ':wake', '1')
-end
+wake(base)
 return ''

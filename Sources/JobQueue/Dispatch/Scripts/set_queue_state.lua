@@ -1,15 +1,18 @@
 -- Opens a queue, or holds it.
 --
--- KEYS[1]  base of the queue     ARGV[1]  'open' or 'paused'
--- Returns  1 when that changed something.
+-- KEYS[1]  base of the queue     ARGV[1]  'open' or 'paused'     ARGV[2]  version, from the ledger; it only grows
+-- Returns  1 when that changed something; 0 when it was so already, or a newer word came before.
 --
+-- Keys: base:state is a hash: is ('open' or 'paused'), version.
 -- Nothing is claimed from a queue that is not marked open. So a Redis that lost its memory gives out nothing until the
 -- caretaker has told it again which queues are paused.
-local base, state = KEYS[1], ARGV[1]
-if redis.call('SET', base .. ':state', state, 'GET') == state then
+local base, state, version = KEYS[1], ARGV[1], tonumber(ARGV[2])
+local known = redis.call('HMGET', base .. ':state', 'is', 'version')
+if known[1] == state or (known[2] and tonumber(known[2]) > version) then
     return 0
 end
-if state == 'open' and redis.call('LLEN', base .. ':wake') == 0 then
-    redis.call('RPUSH', base .. ':wake', '1')
+redis.call('HSET', base .. ':state', 'is', state, 'version', version)
+if state == 'open' then
+    wake(base)
 end
 return 1

@@ -1,21 +1,34 @@
--- Moves the reconciler's watermark up, in two steps so that a transaction that enqueued early and commits late is not
--- skipped: a candidate is adopted once every transaction that ran when it was found has ended.
-WITH found AS (
+-- Moves the reconciler's watermark up, past what is settled for good. Jobs that are still open below it become
+-- stragglers, so that one old job (parked, of a paused queue, running for hours) does not hold the mark back.
+--
+-- $1 integer  how many open jobs the mark may pass at once. A long backlog is worked off from its front: it is not
+--             to be copied into job_stragglers.
+--
+-- Why no job is lost from sight. A mark is published as the candidate first, and adopted by the next pass. That pass
+-- sees each job at or below it in one of three ways: open (a straggler now); waiting with a ticket, or not yet
+-- committed (then it has a ticket, too); terminal. The last two become available by promote_due and retry_job only,
+-- which lock this row FOR SHARE and make a straggler of each job at or below the candidate. Either they had the lock
+-- before the candidate was published, and were done before this pass began; or they know the candidate.
+-- A pass that finds another candidate than it began with changes nothing.
+WITH mark AS MATERIALIZED (
+    SELECT settled_seq, candidate_seq FROM reconciliation
+), passed AS (
+    INSERT INTO job_stragglers (job_id)
+    SELECT j.id FROM mark m JOIN jobs j ON j.seq > m.settled_seq AND j.seq <= m.candidate_seq
+     WHERE j.state IN ('available', 'running')
+        OR (j.state IN ('scheduled', 'parked') AND NOT EXISTS (SELECT FROM job_dispatches d WHERE d.job_id = j.id))
+    ON CONFLICT DO NOTHING
+), next AS (
     SELECT COALESCE(
-        (SELECT min(j.seq) - 1 FROM jobs j
-          WHERE j.seq > (SELECT settled_seq FROM reconciliation)
-            AND (j.state IN ('available', 'running')
-                 OR (j.state IN ('scheduled', 'parked')
-                     AND NOT EXISTS (SELECT FROM job_dispatches d WHERE d.job_id = j.id)))),
+        (SELECT j.seq - 1 FROM jobs j
+          WHERE j.seq > (SELECT GREATEST(settled_seq, candidate_seq) FROM mark) AND j.state IN ('available', 'running')
+          ORDER BY j.seq OFFSET $1::integer LIMIT 1),
         (SELECT max(seq) FROM jobs),
         0) AS seq
 )
 UPDATE reconciliation r
-   SET settled_seq = CASE WHEN r.candidate_xid <= pg_snapshot_xmin(pg_current_snapshot())
-           THEN GREATEST(r.settled_seq, LEAST(r.candidate_seq, f.seq)) ELSE r.settled_seq END,
-       candidate_seq = CASE WHEN r.candidate_xid IS NULL OR r.candidate_xid <= pg_snapshot_xmin(pg_current_snapshot())
-           THEN f.seq ELSE r.candidate_seq END,
-       candidate_xid = CASE WHEN r.candidate_xid IS NULL OR r.candidate_xid <= pg_snapshot_xmin(pg_current_snapshot())
-           THEN pg_snapshot_xmax(pg_current_snapshot()) ELSE r.candidate_xid END,
+   SET settled_seq = GREATEST(m.settled_seq, m.candidate_seq),
+       candidate_seq = GREATEST(m.settled_seq, m.candidate_seq, n.seq),
        reconciled_at = clock_timestamp()
-  FROM found f
+  FROM mark m, next n
+ WHERE r.candidate_seq = m.candidate_seq

@@ -1,5 +1,5 @@
 -- Queues with what waits and runs in them; terminal jobs are left to metrics. Counts run over the jobs above the
--- reconciler's watermark and over the tickets, not over history.
+-- reconciler's watermark, the stragglers below it and the tickets, not over history.
 SELECT q.name, q.paused_at IS NOT NULL AS paused,
     COALESCE(c.available, 0) AS available, COALESCE(c.running, 0) AS running, COALESCE(c.scheduled, 0) AS scheduled,
     COALESCE(c.parked, 0) AS parked,
@@ -16,7 +16,9 @@ LEFT JOIN (
             AS oldest_ms
     FROM (SELECT id, queue, state, enqueued_at FROM jobs WHERE seq > (SELECT settled_seq FROM reconciliation)
           UNION
-          SELECT b.id, b.queue, b.state, b.enqueued_at FROM job_dispatches d JOIN jobs b ON b.id = d.job_id) j
+          SELECT b.id, b.queue, b.state, b.enqueued_at
+          FROM (SELECT job_id FROM job_dispatches UNION SELECT job_id FROM job_stragglers) w
+          JOIN jobs b ON b.id = w.job_id) j
     GROUP BY j.queue
 ) c ON c.queue = q.name
 ORDER BY q.name

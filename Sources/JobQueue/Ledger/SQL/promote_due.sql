@@ -4,6 +4,7 @@
 -- $1 integer  how many at most
 -- Returns a row for each ticket: ticket, id, queue, family_id, priority, seq, runnable (false: the ticket was stale).
 -- Two dispatchers at once do no harm: both put the same ids, and putting is idempotent.
+-- Locks: the watermark, FOR SHARE. advance_watermark.sql says why.
 WITH due AS (
     SELECT ticket, job_id, due_at FROM job_dispatches
     WHERE due_at <= statement_timestamp() ORDER BY due_at LIMIT $1::integer
@@ -15,12 +16,12 @@ WITH due AS (
        AND ((j.state = 'parked' AND d.due_at > j.started_at)
             OR (j.state = 'scheduled' AND j.due_at <= clock_timestamp()))
     RETURNING j.id
-), watermark AS (
-    -- A job that becomes available may lie below the watermark: the reconciler must see it again.
-    UPDATE reconciliation r
-       SET settled_seq = LEAST(r.settled_seq, m.seq - 1), candidate_seq = LEAST(r.candidate_seq, m.seq - 1)
-      FROM (SELECT min(j.seq) AS seq FROM due d JOIN jobs j ON j.id = d.job_id) m
-     WHERE m.seq <= GREATEST(r.settled_seq, r.candidate_seq)
+), mark AS MATERIALIZED (
+    SELECT candidate_seq FROM reconciliation FOR SHARE
+), stragglers AS (
+    INSERT INTO job_stragglers (job_id)
+    SELECT DISTINCT j.id FROM due d JOIN jobs j ON j.id = d.job_id JOIN mark m ON j.seq <= m.candidate_seq
+    ON CONFLICT DO NOTHING
 )
 SELECT d.ticket, j.id, j.queue, j.family_id, j.priority, j.seq,
     (j.state = 'available' OR p.id IS NOT NULL) AS runnable

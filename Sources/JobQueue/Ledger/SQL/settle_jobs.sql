@@ -41,6 +41,10 @@ WITH item AS (
         CASE WHEN outcome = 'parked' THEN family_id END
     FROM settled WHERE outcome IN ('retried', 'snoozed', 'parked', 'given_back')
     RETURNING ticket
+), superseded AS (
+    -- A parked job is looked at again and again: of its parkings only the last is kept.
+    DELETE FROM job_attempts a USING settled s
+     WHERE s.outcome = 'parked' AND a.job_id = s.id AND a.outcome = 'parked'
 ), history AS (
     INSERT INTO job_attempts (job_id, epoch, attempt, outcome, session_id, started_at, error)
     SELECT id, epoch, attempt,

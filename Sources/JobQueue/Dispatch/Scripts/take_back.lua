@@ -1,0 +1,59 @@
+-- Takes back what a session holds: all of it, when the session has ended; or some jobs that it does not know of,
+-- because the reply to their claim was lost. Each returns to the head of its lane.
+--
+-- KEYS[1]  base of the queue
+-- ARGV[1]  session (16 bytes)
+-- ARGV[2]  crashes a fast job may have; -1 when nothing counts as a crash
+-- ARGV[3]  how many dead fast jobs are kept
+-- ARGV[4…] ids (16 bytes) to take back, of a session that goes on; none: all, and the session can claim nothing more
+--          from this queue for an hour
+-- Returns  {hints given back, fast jobs given back, fast jobs dead as poison}
+local base, session, limit, most = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local run = base .. ':run:' .. session
+local held, hints, back, dead = {}, 0, 0, 0
+if ARGV[4] then
+    for first = 4, #ARGV, 4000 do
+        local last = math.min(first + 3999, #ARGV)
+        for i, value in ipairs(redis.call('HMGET', run, unpack(ARGV, first, last))) do
+            if value then
+                held[#held + 1] = ARGV[first + i - 1]
+                held[#held + 1] = value
+            end
+        end
+        redis.call('HDEL', run, unpack(ARGV, first, last))
+    end
+else
+    held = redis.call('HGETALL', run)
+    redis.call('SET', base .. ':gone:' .. session, '1', 'EX', 3600)
+    redis.call('DEL', run)
+end
+for i = 1, #held, 2 do
+    local id, value = held[i], held[i + 1]
+    if value:sub(1, 1) == 'd' then
+        local priority, seq, lane = value:match('^d(%d):(%d+):(.*)$')
+        local key = base .. ':d:' .. priority .. ':' .. lane
+        -- It may be back by its ticket already: then its lane is in the ring.
+        if redis.call('ZADD', key, 'NX', seq, id) == 1 and redis.call('ZCARD', key) == 1 then
+            redis.call('RPUSH', base .. ':ring:' .. priority, 'd' .. lane)
+        end
+        hints = hints + 1
+    else
+        local entry = value:sub(2)
+        local crashes = entry:byte(2)
+        if limit >= 0 then
+            crashes = math.min(crashes + 1, 255)
+            entry = entry:sub(1, 1) .. string.char(crashes) .. entry:sub(3)
+        end
+        if limit >= 0 and crashes > limit then
+            bury(base, id, entry, '{"reason":"poison"}', most)
+            dead = dead + 1
+        else
+            put('LPUSH', base, entry)
+            back = back + 1
+        end
+    end
+end
+if hints + back > 0 then
+    wake(base)
+end
+return {hints, back, dead}

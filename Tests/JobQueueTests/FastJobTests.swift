@@ -1,0 +1,172 @@
+// Fast jobs: they live in Redis alone.
+
+import JobModel
+import JobQueue
+import QueueTestSupport
+import Redis
+import TestSupport
+import Testing
+
+struct FastPing: PlatformJob {
+    static let kind: JobKind = "test.fast_ping"
+    static let durability: Durability = .fast
+    var text: String
+}
+
+@Suite("Fast jobs")
+struct FastJobTests {
+    @Test("keys, delays, fences and the dead")
+    func fastJobs() async throws {
+        try await QueueFixture.with { queue in
+            let keyed = EnqueueOptions(idempotencyKey: "k", priority: .high)
+            let first = try await queue.client.enqueue(FastPing(text: "a"), options: keyed)
+            let again = try await queue.client.enqueue(FastPing(text: "a"), options: keyed)
+            #expect(again == EnqueuedJob(id: first.id, replayed: true))
+            let conflict = await #expect(throws: JobQueueError.self) {
+                try await queue.client.enqueue(FastPing(text: "b"), options: keyed)
+            }
+            #expect(conflict?.code == .conflict)
+            _ = try await queue.client.enqueue(FastPing(text: "later"), options: .init(delay: .milliseconds(300)))
+
+            let session = SessionID.mint()
+            let claim = try await queue.index.claim(upTo: 9, from: .default, session: session, settled: [])
+            let entry = try #require(claim.fast.first)
+            #expect(claim.fast.map(\.id) == [first.id])
+            #expect(claim.nextDue != nil)
+
+            #expect(try await queue.index.reap(session, from: .default, crashed: true).fast == 1)
+            let fenced = try await queue.index.settle([.acknowledged(entry.id)], of: .default, session: session)
+            #expect(fenced == [entry.id])
+
+            let other = SessionID.mint()
+            var held: [FastEntry] = []
+            try await eventually("both are claimed, the delayed one in its time") {
+                held += try await queue.index.claim(upTo: 9, from: .default, session: other, settled: []).fast
+                return held.count == 2
+            }
+            #expect(held.first { $0.id == first.id }?.crashes == 1)
+            #expect(
+                try await queue.index.settle(
+                    [.dead(held[0], .discarded, nil), .acknowledged(held[1].id)], of: .default, session: other) == [])
+            let audit = try await queue.index.audit(.default)
+            #expect(audit.fastDead == 1)
+            #expect(audit.fastWaiting == 0)
+            #expect(audit.faults == [])
+        }
+    }
+
+    @Test("many jobs are enqueued in few calls, in their order")
+    func enqueueMany() async throws {
+        try await QueueFixture.with { queue in
+            let jobs = try await queue.client.enqueue((0..<2500).map { FastPing(text: "\($0)") })
+            let claim = try await queue.index.claim(upTo: 3000, from: .default, session: .mint(), settled: [])
+            #expect(claim.fast.map(\.id) == jobs.map(\.id))
+            #expect(String(decoding: try #require(claim.fast.last).payload, as: UTF8.self) == #"{"text":"2499"}"#)
+            #expect(try await queue.index.audit(.default).faults == [])
+        }
+    }
+
+    @Test("an id of the caller's own may be sent again; for another job it is a conflict")
+    func callersID() async throws {
+        try await QueueFixture.with { queue in
+            let options = EnqueueOptions(id: .mint())
+            let first = try await queue.client.enqueue(FastPing(text: "a"), options: options)
+            #expect(first.replayed == false)
+            let again = try await queue.client.enqueue(FastPing(text: "a"), options: options)
+            #expect(again == EnqueuedJob(id: first.id, replayed: true))
+            let conflict = await #expect(throws: JobQueueError.self) {
+                try await queue.client.enqueue(FastPing(text: "b"), options: options)
+            }
+            #expect(conflict?.code == .conflict)
+            #expect(conflict?.field == "id")
+            #expect(try await queue.index.audit(.default).fastWaiting == 1)
+        }
+    }
+
+    @Test("a key is not taken in another queue than the kind's own")
+    func keyInAnotherQueue() async throws {
+        try await QueueFixture.with { queue in
+            let refusal = await #expect(throws: JobQueueError.self) {
+                try await queue.client.enqueue(
+                    FastPing(text: "a"), options: .init(idempotencyKey: "k", queue: "elsewhere"))
+            }
+            #expect(refusal?.field == "queue")
+        }
+    }
+
+    @Test("a job named by its kind alone has the attempts that its worker registered")
+    func registeredAttempts() async throws {
+        try await QueueFixture.with { queue in
+            try await queue.ledger.register(kinds: [
+                KindRegistration(
+                    kind: "test.named", queue: "default", durability: .fast, target: .platform, maxAttempts: 3,
+                    payloadSchema: nil)
+            ])
+            let request = try JobRequest(kind: "test.named", target: .platform, payload: Array("{}".utf8))
+            _ = try await queue.client.enqueueChecked(request)
+            _ = try await queue.client.enqueueChecked([request])
+            let claim = try await queue.index.claim(upTo: 9, from: .default, session: .mint(), settled: [])
+            #expect(claim.fast.map(\.maxAttempts) == [3, 3])
+        }
+    }
+
+    @Test("the dead are listed with their reason, run again with a fresh budget, or are thrown away")
+    func theDead() async throws {
+        try await QueueFixture.with { queue in
+            let session = SessionID.mint()
+            for text in ["a", "b", "c"] { try await queue.client.enqueue(FastPing(text: text)) }
+            var entries = try await queue.index.claim(upTo: 9, from: .default, session: session, settled: []).fast
+            for index in entries.indices { entries[index].failures = 2 }
+            let error = AttemptError(type: "Oops", message: "two\nlines")
+            for entry in entries {
+                _ = try await queue.index.settle(
+                    [.dead(entry, .attemptsExhausted, error)], of: .default, session: session)
+            }
+            let dead = try await queue.index.deadFastJobs(of: .default, limit: 10)
+            #expect(Set(dead.map(\.id)) == Set(entries.map(\.id.description)))
+            let one = try #require(dead.first { $0.id == entries[0].id.description })
+            #expect(one.kind == "test.fast_ping")
+            #expect(one.failures == 2)
+            #expect(one.reason == "attempts_exhausted")
+            #expect(one.error == error)
+            #expect(one.payload?["text"] == .string("a"))
+
+            #expect(try await queue.index.decide(.retry, [entries[0].id, .mint()], of: .default) == [entries[0].id])
+            #expect(try await queue.index.decide(.discard, [entries[1].id], of: .default) == [entries[1].id])
+            #expect(
+                try await queue.index.deadFastJobs(of: .default, limit: 10).map(\.id) == [entries[2].id.description])
+            let again = try await queue.index.claim(upTo: 9, from: .default, session: session, settled: []).fast
+            #expect(again.map(\.id) == [entries[0].id])
+            #expect(again.map(\.failures) == [0])
+            #expect(try await queue.index.audit(.default).faults == [])
+        }
+    }
+
+    @Test("an entry of a newer version is kept among the dead as it is, and the rest goes on")
+    func unreadableEntry() async throws {
+        try await QueueFixture.with { queue in
+            let session = SessionID.mint()
+            let id = try await queue.client.enqueue(FastPing(text: "new")).id
+            var entry = try await queue.index.claim(upTo: 1, from: .default, session: session, settled: []).fast[0]
+                .bytes
+            #expect(try await queue.index.settle([.acknowledged(id)], of: .default, session: session) == [])
+            entry[0] = 9
+            let base = "{\(queue.index.namespace):default}"
+            var push = RedisCommand("RPUSH", "\(base):f:1:")
+            push.append(entry)
+            _ = try await queue.redis.send(push)
+            _ = try await queue.redis.send(RedisCommand("RPUSH", "\(base):ring:1", "f"))
+            let good = try await queue.client.enqueue(FastPing(text: "good")).id
+
+            let claim = try await queue.index.claim(upTo: 9, from: .default, session: session, settled: [])
+            #expect(claim.fast.map(\.id) == [good])
+            let unreadable = try #require(claim.unreadable.first)
+            #expect(unreadable.bytes == entry)
+            #expect(try await queue.index.settle([.dead(unreadable)], of: .default, session: session) == [])
+            let dead = try await queue.index.deadFastJobs(of: .default, limit: 10)
+            #expect(dead.map(\.id) == [id.description])
+            #expect(dead.first?.reason == "undecodable")
+            #expect(dead.first?.error?.message.contains("version 9") == true)
+        }
+    }
+}

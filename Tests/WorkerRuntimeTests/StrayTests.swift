@@ -1,0 +1,107 @@
+// What a worker's session does about replies that never came, and about processes that changed their session.
+
+import JobModel
+import JobQueue
+import QueueTestSupport
+import Redis
+import TestSupport
+import Testing
+import WorkerKit
+
+@testable import WorkerRuntime
+
+private struct FastAct: PlatformJob {
+    static let kind: JobKind = "test.fast_act"
+    static let durability: Durability = .fast
+    var word: String
+}
+
+private struct FastActor: PlatformHandler, WorkerPlugin {
+    let name = "FastActor"
+    let done: AsyncStream<String>.Continuation
+
+    func run(_ job: FastAct, context: JobContext) async throws -> String {
+        self.done.yield(job.word)
+        return job.word
+    }
+
+    func register(in registry: inout HandlerRegistry) { registry.add(self) }
+}
+
+@Suite("Replies that never come")
+struct StrayTests {
+    @Test("a fast job that Redis gave a session whose claim lost its reply is run all the same")
+    func lostClaim() async throws {
+        try await QueueFixture.with { queue in
+            let (words, done) = AsyncStream.makeStream(of: String.self)
+            try await queue.withWorker(plugins: [FastActor(done: done)]) { _ in
+                try await eventually("the worker is there") { try await !queue.ledger.sessions().isEmpty }
+                let worker = try #require(try await queue.ledger.sessions().first.flatMap { SessionID($0.id) })
+                // What such a claim leaves: the job is in no lane, but in the session's running set.
+                try await queue.client.open(["elsewhere"])
+                try await queue.client.enqueue(FastAct(word: "lost"), options: .init(queue: "elsewhere"))
+                let claim = try await queue.index.claim(upTo: 1, from: "elsewhere", session: .mint(), settled: [])
+                let entry = try #require(claim.fast.first)
+                var leave = RedisCommand("HSET")
+                leave.append(Array("{\(queue.index.namespace):default}:run:".utf8) + worker.uuid.bytes)
+                leave.append(entry.id.uuid.bytes)
+                leave.append(Array("f".utf8) + entry.bytes)
+                _ = try await queue.redis.send(leave)
+                let word = await words.first { _ in true }
+                #expect(word == "lost")
+            }
+        }
+    }
+
+    @Test("a job may run again here while its last attempt's outcome is still being written")
+    func twoEpochs() {
+        let running = RunningAttempts(capacity: 4)
+        let job = JobID.mint()
+        let (first, second) = (AttemptID(job: job, epoch: 1), AttemptID(job: job, epoch: 2))
+        #expect(running.begin(first))
+        #expect(!running.begin(first))
+        #expect(running.begin(second))
+        running.interrupt(job, because: .cancelledByHand)
+        #expect(running.interruption(of: first) == .cancelledByHand)
+        #expect(running.interruption(of: second) == .cancelledByHand)
+        running.end(first)
+        #expect(running.contains(second))
+        #expect(running.count == 1)
+    }
+
+    @Test("a batch is settled when each attempt of it is, whatever other attempts the jobs have")
+    func batches() {
+        let loose = Acknowledgements()
+        let job = JobID.mint()
+        let (first, second) = (AttemptID(job: job, epoch: 1), AttemptID(job: job, epoch: 2))
+        loose.open(batch: 1, attempts: [first])
+        loose.open(batch: 2, attempts: [second])
+        loose.add(first, .default)
+        #expect(loose.takeSettledBatches() == [1])
+        loose.add(second, .default)
+        #expect(loose.takeSettledBatches() == [2])
+    }
+
+    @Test("a supervisor ends whatever session its dead worker was in")
+    func laterSession() async throws {
+        try await QueueFixture.with { queue in
+            let worker = WorkerID.mint()
+            let sessions = [SessionID.mint(), SessionID.mint()]
+            for id in sessions {
+                _ = try await queue.ledger.register(
+                    SessionRegistration(
+                        id: id, worker: worker, host: "here", pid: 1, version: "test", queues: [.default], kinds: [],
+                        concurrency: 1))
+            }
+            // The first was lost; the job runs in the one that followed it.
+            _ = try await queue.ledger.reap(sessions[0], because: .expired)
+            let job = try await queue.client.enqueue(Act(word: "x")).id
+            _ = try await queue.ledger.begin([job], session: sessions[1], number: 1)
+            let reaper = SessionReaper(
+                ledger: queue.ledger, index: queue.index, counters: RuntimeCounters(), logger: queue.logger)
+            #expect(try await reaper.reap(worker: worker) == 1)
+            #expect(try await queue.ledger.job(job)?.state == "available")
+            #expect(try await queue.ledger.openSessions(of: worker) == [])
+        }
+    }
+}
