@@ -123,14 +123,27 @@ let package = Package(
                 "JobModel", "JobQueue", "LocalServers", "Postgres", "Processes", "Stripe",
                 "Tenancy", asyncHTTPClient, lifecycle, unixSignals, logging, nioCore, nioPosix, crypto,
             ]),
+        module(
+            "Doctor",
+            ["JobModel", "JobQueue", "Postgres", "Redis", "Tenancy", "WorkerKit", "WorkerRuntime", logging]),
         .executableTarget(
             name: "chorewheel",
             dependencies: [
-                "ControlPlane", "DevStack", "JobModel", "JobQueue", "Postgres", "Processes", "Redis", "Telemetry",
-                "Tenancy",
-                "WorkerCatalog", "WorkerKit", "WorkerRuntime", argumentParser, asyncHTTPClient, configuration, crypto,
-                lifecycle, unixSignals, logging, nioCore,
+                "ControlPlane", "DevStack", "Doctor", "JobModel", "JobQueue", "Postgres", "Processes", "Redis",
+                "Telemetry", "Tenancy", "WorkerCatalog", "WorkerKit", "WorkerRuntime", argumentParser,
+                asyncHTTPClient, configuration, crypto, lifecycle, unixSignals, logging, nioCore, nioPosix,
             ],
+            swiftSettings: strict
+        ),
+
+        // Measurements, beside floors and peers (Benchmarks/README.md).
+        .executableTarget(
+            name: "chorewheel-bench",
+            dependencies: [
+                "JobModel", "JobQueue", "LocalServers", "Postgres", "Processes", "Redis", "Tenancy", "WorkerKit",
+                "WorkerRuntime", argumentParser, logging,
+            ],
+            path: "Benchmarks/Driver",
             swiftSettings: strict
         ),
 
@@ -174,8 +187,8 @@ let package = Package(
         tests(
             "CommandTests",
             [
-                "chorewheel", "ControlPlane", "JobModel", "JobQueue", "Postgres", "Processes", "Redis", "Tenancy",
-                "TestSupport", "WorkerRuntime", argumentParser, logging,
+                "chorewheel", "ControlPlane", "Doctor", "JobModel", "JobQueue", "Postgres", "Processes", "Redis",
+                "Tenancy", "TestSupport", "WorkerRuntime", argumentParser, logging,
             ]),
         tests(
             "TenancyTests",

@@ -66,7 +66,8 @@ package func makeRouter(
     _ configuration: ControlPlaneConfiguration, stores: ControlPlaneStores, logger: Logger
 ) -> Router<APIContext> {
     let router = Router(context: APIContext.self, options: [.autoGenerateHeadEndpoints])
-    HealthRoutes(stores: stores).add(to: router)
+    let safety = RedisSafety(index: stores.jobs.index, logger: logger)
+    HealthRoutes(stores: stores, safety: safety).add(to: router)
     MetricsRoute(stores: stores, logger: logger).add(to: router)
     router.get("/openapi.json") { _, _ in
         Response(text: EmbeddedText.openapi, contentType: "application/json")
@@ -75,9 +76,10 @@ package func makeRouter(
 
     let guarded = router.group("/v1").add(middleware: BearerAuthentication(tokens: configuration.tokens))
     FamiliesRoutes(families: stores.families, signUpsAllowed: configuration.signUpsAllowed).add(to: guarded)
-    JobsRoutes(jobs: stores.jobs, families: stores.families).add(to: guarded)
-    JobBatchRoute(jobs: stores.jobs, families: stores.families, bodyBytesMax: configuration.bodyBytesMax)
-        .add(to: guarded)
+    JobsRoutes(jobs: stores.jobs, families: stores.families, safety: safety).add(to: guarded)
+    JobBatchRoute(
+        jobs: stores.jobs, families: stores.families, safety: safety, bodyBytesMax: configuration.bodyBytesMax
+    ).add(to: guarded)
     QueuesRoutes(jobs: stores.jobs).add(to: guarded)
     WorkersRoute(ledger: stores.jobs.ledger).add(to: guarded)
     return router

@@ -28,6 +28,18 @@ public struct Tenancy: Sendable {
         self.databases = FamilyDatabases(platform: platform, secrets: secrets)
     }
 
+    /// For who reads, and starts jobs.
+    ///
+    /// Without keys it gets one that nobody else has: such a process opens no family's secret, and a sealed one that it
+    /// does meet is refused with a message that names the key it would take.
+    ///
+    /// - Throws: `TenancyError(.migrationFile)`, `TenancyError(.secret)`.
+    public init(reading platform: PostgresDatabase, keys: String?, familyMigrations directory: String) throws {
+        try self.init(
+            platform: platform, secrets: SecretBox(keys: keys ?? SecretBox.makeKey(id: "none")),
+            familyMigrations: directory)
+    }
+
     /// Makes the platform's own server the first of the fleet, if there is none. Call it after the platform's
     /// migration.
     public func bootstrap() async throws {

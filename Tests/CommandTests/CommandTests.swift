@@ -1,5 +1,6 @@
 // The commands on real servers: exit codes, JSON, and what is true in the database afterwards.
 
+import JobModel
 import JobQueue
 import Postgres
 import TestSupport
@@ -130,12 +131,20 @@ import Testing
 
     @Test func `a queue is paused and resumed`() async throws {
         try await CommandPlatform.with { platform async throws in
+            try await platform.register(queues: ["drills", "others"])
             #expect(try await platform.run("queues", "pause", "drills").exit == 0)
             let paused = "SELECT count(*) FROM queues WHERE name = 'drills' AND paused_at IS NOT NULL"
             #expect(try await platform.count(paused) == 1)
             #expect(try await platform.run("queues", "resume", "drills", "--json").document()["paused"] == .bool(false))
             #expect(try await platform.count(paused) == 0)
             #expect(try await platform.run("queues", "pause", "NO").exit == 65)
+            for verb in ["pause", "resume"] {
+                let unknown = try await platform.run("queues", verb, "drill", "--json")
+                #expect(unknown.exit == 66)
+                let message = try #require(unknown.failure()?["message"]?.string)
+                #expect(message.contains("drill;") && message.contains("drills, others"), "\(message)")
+            }
+            #expect(try await platform.count("SELECT count(*) FROM queues") == 2)
         }
     }
 
@@ -181,13 +190,50 @@ import Testing
             #expect(try await platform.run("jobs", "list", environment: away).exit == 69)
             #expect(try await platform.run("doctor", environment: away).exit == 69)
             let redis = ["REDIS_URL": "redis://127.0.0.1:1"]
+            try await platform.register(queues: ["drills"])
             // The ledger's word is enough: Redis is told when it is back.
-            #expect(try await platform.run("queues", "pause", "drills", environment: redis).exit == 0)
+            let pause = try await platform.run("queues", "pause", "drills", environment: redis)
+            #expect(pause.exit == 0)
+            #expect(pause.error.isEmpty, "\(pause.error)")
             let paused = try await platform.run("queues", "list", "--json").document()["queues"]?.elements
             #expect(paused?.contains { $0["name"]?.string == "drills" && $0["paused"] == .bool(true) } == true)
             #expect(try await platform.run("families", "list", environment: redis).exit == 0)
             #expect(try await platform.run("jobs", "list", environment: ["DATABASE_URL": ""]).exit == 78)
             #expect(try await platform.run("jobs", "list", "--config", "/nowhere").exit == 78)
+        }
+    }
+
+    @Test func `of what went wrong is told once, in plain words`() async throws {
+        try await CommandPlatform.with { platform async throws in
+            let away = try await platform.run(
+                "jobs", "list", environment: ["DATABASE_URL": "postgresql://postgres@127.0.0.1:1/x"])
+            #expect(away.error.split(separator: "\n").count == 1, "\(away.error)")
+            #expect(away.error.contains("refused") && !away.error.contains("?"))
+            let doctor = try await platform.run(
+                "doctor", environment: ["REDIS_URL": "redis://127.0.0.1:1", "CHOREWHEEL_TOKN": "t"])
+            #expect(doctor.exit == 69)
+            #expect(doctor.output.contains("did you mean CHOREWHEEL_TOKEN?"))
+            #expect(doctor.output.contains("Redis cannot be reached: 127.0.0.1:1: Connection refused\n"))
+            let taken = "\(platform.database.configuration.port)"
+            let serve = try await platform.run(
+                "serve", "--port", taken, environment: ["CHOREWHEEL_TOKEN": "t", "CHOREWHEEL_TOKN": "t"])
+            #expect(serve.exit == 69)
+            let lines = serve.error.split(separator: "\n")
+            #expect(lines.last?.hasPrefix("chorewheel: cannot listen on 127.0.0.1:\(taken): another process") == true)
+            #expect(lines.first?.contains("meant=CHOREWHEEL_TOKEN") == true, "\(serve.error)")
+        }
+    }
+
+    @Test func `a platform that PUBLIC may connect to is told of, with what to run`() async throws {
+        try await CommandPlatform.with { platform async throws in
+            let open = try await platform.run("migrate", "platform")
+            #expect(open.exit == 0)
+            let statements = "REVOKE ALL ON DATABASE \(platform.database.configuration.database) FROM PUBLIC;"
+            #expect(open.error.contains(statements), "\(open.error)")
+            #expect(try await platform.run("doctor").output.contains(statements))
+            try await platform.database.execute(script: statements)
+            #expect(try await platform.run("migrate", "platform").error.isEmpty)
+            #expect(try await platform.run("doctor").output.contains("is closed to PUBLIC"))
         }
     }
 }

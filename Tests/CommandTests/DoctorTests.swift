@@ -4,13 +4,15 @@ import JobQueue
 import Tenancy
 import Testing
 
+@testable import Doctor
 @testable import chorewheel
 
 @Suite struct DoctorTests {
     private let healthy = PostgresFacts(
         version: 150_004, versionName: "15.4", fsync: "on", synchronousCommit: "on", fullPageWrites: "on",
-        connectionsMax: 97, connections: 3, isStandby: false, role: "chorewheel", createsDatabases: true,
-        createsRoles: true)
+        connectionsMax: 97, connections: 3, isStandby: false,
+        access: PlatformAccess(database: "chorewheel", role: "chorewheel", isOpenToPublic: false),
+        createsDatabases: true, createsRoles: true)
 
     private func postgres(_ change: (inout PostgresFacts) -> Void) -> [Finding] {
         var facts = self.healthy
@@ -33,6 +35,7 @@ import Testing
         for findings in [
             self.postgres { $0.connectionsMax = 20 }, self.postgres { $0.connections = 90 },
             self.postgres { $0.synchronousCommit = "off" }, self.postgres { $0.createsRoles = false },
+            self.postgres { $0.access = PlatformAccess(database: "x", role: "y", isOpenToPublic: true) },
         ] {
             #expect(findings.contains { $0.level == .warn && $0.remedy != nil })
             #expect(!findings.contains { $0.level == .fail })
@@ -111,10 +114,10 @@ import Testing
         var diagnosis = Diagnosis(findings: [.ok("a", "fine"), .warn("b", "so so", remedy: "look")])
         #expect(diagnosis.status == .warn)
         #expect(diagnosis.failure == nil)
-        diagnosis.findings.append(.fail("c", "away", remedy: "start it", exit: .unavailable))
+        diagnosis.findings.append(.fail("c", "away", remedy: "start it", cause: .unreachable))
         diagnosis.findings.append(.fail("d", "broken", remedy: "mend it"))
         #expect(diagnosis.status == .fail)
-        #expect(diagnosis.failure?.exit == .unavailable)
+        #expect(diagnosis.commandFailure?.exit == .unavailable)
         #expect(diagnosis.text(colored: false).contains("fail  c  away\n"))
         #expect(!diagnosis.text(colored: false).contains("\u{1B}"))
     }

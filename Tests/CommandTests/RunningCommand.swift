@@ -107,6 +107,11 @@ struct CommandPlatform: Sendable {
         ])
     }
 
+    /// Makes queues known, as a worker's start does.
+    func register(queues: [QueueName]) async throws {
+        try await Ledger(database: self.database).register(queues: queues)
+    }
+
     /// A number that the database tells.
     func count(_ sql: String) async throws -> Int {
         try #require(try await self.database.query(sql).first).int(at: 0)

@@ -101,6 +101,8 @@ struct APISetup {
     /// Where the API finds its stores, if not where they are.
     var postgresPort: Int?
     var redisEndpoint: RedisEndpoint?
+    /// A Redis of the test's own, for what concerns the whole server.
+    var redisURL: String?
     var testing: TestingSetup = .router
 
     /// Nothing listens on port 1.
@@ -123,7 +125,7 @@ func withAPI(
     var database = admin.configuration
     database.database = name
     database.port = setup.postgresPort ?? database.port
-    var redisConfiguration = try RedisConfiguration(url: servers.redisURL)
+    var redisConfiguration = try RedisConfiguration(url: setup.redisURL ?? servers.redisURL)
     if let endpoint = setup.redisEndpoint {
         redisConfiguration.topology = .standalone(endpoint)
         redisConfiguration.connectTimeout = .milliseconds(200)

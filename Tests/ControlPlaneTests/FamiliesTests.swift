@@ -64,6 +64,12 @@ import Testing
                 headers: key)
             #expect(other.status == 422)
             #expect(other.problem == "idempotency-conflict")
+            for more in [#""plan":"premium""#, #""owner_first_name":"A""#, #""owner_last_name":"S""#] {
+                let longer = Self.signUp.replacing("}", with: ",\(more)}")
+                let refused = try await api.send(.post, "/v1/families", longer, headers: key)
+                #expect(refused.status == 422, "\(more)")
+                #expect(refused.problem == "idempotency-conflict")
+            }
             #expect(try await api.count("families") == 1)
         }
     }

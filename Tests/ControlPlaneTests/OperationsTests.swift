@@ -6,11 +6,13 @@ import JobModel
 import JobQueue
 import Postgres
 import Redis
+import TestSupport
 import Testing
 
 @Suite struct OperationsTests {
     @Test func `A queue is paused and resumed in the ledger`() async throws {
         try await withAPI { api in
+            try await api.stores.jobs.ledger.register(queues: ["slow"])
             let paused = try await api.send(.post, "/v1/queues/slow/pause")
             #expect(paused.status == 200)
             #expect(paused["paused"] == .bool(true))
@@ -20,6 +22,12 @@ import Testing
             #expect(queues.contains { $0["name"]?.string == "slow" && $0["paused"] == .bool(true) })
             #expect(try await api.send(.post, "/v1/queues/slow/resume")["paused"] == .bool(false))
             #expect(try await api.send(.post, "/v1/queues/Not!/pause").fields == ["queue"])
+            for verb in ["pause", "resume"] {
+                let unknown = try await api.send(.post, "/v1/queues/slwo/\(verb)")
+                #expect(unknown.status == 404)
+                #expect(unknown.problem == "not-found")
+                #expect(unknown["detail"]?.string?.contains("known: slow") == true, "\(unknown.text)")
+            }
         }
     }
 
@@ -47,10 +55,9 @@ import Testing
             _ = try await api.send(.get, href)
             try await api.register("test.fast", durability: .fast)
             #expect(try await api.send(.post, "/v1/jobs", #"{"kind":"test.fast"}"#).status == 201)
-            try await api.stores.jobs.index.add([
-                SharedCounter(
-                    name: "attempts_fenced_total", labels: [.init("kind", "test.a")], value: 3)
-            ])
+            let fenced = SharedCounter(
+                name: "attempts_fenced_total", labels: [.init("kind", "test.a")], value: 3)
+            try await api.stores.jobs.index.add(CounterFlush(process: .mint(), number: 1, counters: [fenced]))
             let answer = try await api.send(.get, "/metrics", token: nil)
             #expect(answer.status == 200)
             #expect(answer.header("Content-Type") == "text/plain; version=0.0.4; charset=utf-8")
@@ -141,6 +148,41 @@ import Testing
             #expect(ready["checks"]?["redis"]?.string == "cannot be reached")
             #expect(ready["checks"]?["postgres"]?.string == "ok")
         }
+    }
+
+    @Test func `A Redis that may throw jobs away is noticed, and fast jobs are refused until it is mended`()
+        async throws
+    {
+        // Its own: a policy is the whole server's.
+        let servers = try await TestServers.start()
+        try await withAPI(APISetup(redisURL: servers.redisURL)) { api in
+            try await api.register("test.a")
+            try await api.register("test.fast", durability: .fast)
+            let redis = api.stores.jobs.index.redis
+            let fast = #"{"kind":"test.fast"}"#
+            #expect(try await api.send(.post, "/v1/jobs", fast).status == 201)
+
+            _ = try await redis.send(RedisCommand("CONFIG", key: nil, "SET", "maxmemory-policy", "allkeys-lru"))
+            let before = redis.connectionGeneration
+            _ = try await redis.send(RedisCommand("CLIENT", key: nil, "KILL", "TYPE", "normal", "SKIPME", "no"))
+            try await eventually("Redis is connected again") { redis.connectionGeneration > before }
+            for (path, body) in [("/v1/jobs", fast), ("/v1/jobs/batch", #"{"jobs":[\#(fast)]}"#)] {
+                let refused = try await api.send(.post, path, body)
+                #expect(refused.status == 503)
+                #expect(refused["detail"]?.string?.contains("(maxmemory-policy)") == true)
+            }
+            let ready = try await api.send(.get, "/readyz")
+            #expect(ready.status == 200)
+            #expect(ready["status"]?.string == "degraded")
+            #expect(ready["checks"]?["redis"]?.string?.contains("maxmemory-policy") == true)
+            #expect(try await api.send(.post, "/v1/jobs", #"{"kind":"test.a"}"#).status == 201)
+            #expect(try await api.send(.post, "/v1/families", FamiliesTests.signUp).status == 202)
+
+            _ = try await redis.send(RedisCommand("CONFIG", key: nil, "SET", "maxmemory-policy", "noeviction"))
+            #expect(try await api.send(.get, "/readyz")["status"]?.string == "ready")
+            #expect(try await api.send(.post, "/v1/jobs", fast).status == 201)
+        }
+        await servers.stop()
     }
 
     @Test func `A database that does not answer costs the time limit and no more`() async throws {

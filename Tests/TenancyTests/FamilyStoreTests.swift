@@ -1,7 +1,10 @@
 // Sign-up and look-up of families.
 
 import JobModel
+import JobQueue
+import MigrateSchemaWorker
 import Postgres
+import ProvisionFamilyWorker
 import TestSupport
 import Testing
 import WorkerKit
@@ -101,11 +104,46 @@ import WorkerKit
             request.id = FamilyID(UUIDBytes(high: 0x0190_0000_0000_7000, low: 0x8000_0000_0000_0001))
             let first = try await platform.tenancy.families.signUp(request)
             #expect(try await platform.tenancy.families.signUp(request) == first)
-            request.slug = try Slug(validating: "other")
-            let error = await #expect(throws: TenancyError.self) {
-                try await platform.tenancy.families.signUp(request)
+            // What became of the family since then is not compared.
+            try await platform.database.query("UPDATE families SET name = 'Renamed', plan = 'premium'")
+            try await platform.database.query("UPDATE users SET email = 'b@example.com'")
+            #expect(try await platform.tenancy.families.signUp(request) == first)
+            let slug = try Slug(validating: "other")
+            let changes: [@Sendable (inout SignUp) -> Void] = [
+                { $0.slug = slug }, { $0.name = "Others" }, { $0.ownerEmail = "c@example.com" },
+                { $0.ownerFirstName = "A" }, { $0.ownerLastName = "S" }, { $0.plan = "premium" },
+            ]
+            for change in changes {
+                var other = request
+                change(&other)
+                let error = await #expect(throws: TenancyError.self) {
+                    try await platform.tenancy.families.signUp(other)
+                }
+                #expect(error?.code == .taken && error?.field == "id", "\(other)")
             }
-            #expect(error?.code == .taken && error?.field == "id")
+        }
+    }
+
+    @Test func `what sign-ups and fleet runs enqueue is what the workers' doors would take`() async throws {
+        try await TestPlatform.with { platform in
+            _ = try await platform.tenancy.families.signUp(self.request("smith"))
+            try await platform.database.query(
+                """
+                UPDATE families SET status = 'trial', db_host = 'h', db_port = 1, db_name = 'd', db_user = 'u',
+                    db_password_encrypted = 'x', schema_version = 0
+                """)
+            _ = try await platform.tenancy.startFleetRun()
+            let schemas = [
+                "family.provision": try #require(ProvisionFamily.payloadSchema),
+                "family.migrate": try #require(MigrateSchema.payloadSchema),
+            ]
+            let jobs = try await platform.database.query("SELECT kind, payload::text AS payload FROM jobs")
+            #expect(jobs.count == 2)
+            for job in jobs {
+                let schema = try #require(schemas[try job.string("kind")])
+                #expect(schema.contains("\"additionalProperties\":false"))
+                try PayloadSchema.check(Array(try job.string("payload").utf8), against: schema)
+            }
         }
     }
 

@@ -59,9 +59,8 @@ struct Checkout: Sendable {
 
     /// What is read. What builds, editors and `chorewheel dev` leave behind is not among it.
     private static let entries = [
-        ".ci", ".swift-format", "CHANGELOG.md", "Examples", "LICENSE", "Makefile", "Package.swift", "README.md",
-        "Sources",
-        "Tests", "deploy", "docs", "migrations", "workers",
+        ".ci", ".swift-format", "Benchmarks", "CHANGELOG.md", "Examples", "LICENSE", "Makefile", "Package.swift",
+        "README.md", "Sources", "Tests", "deploy", "docs", "migrations", "workers",
     ]
 
     private static let endings: Set<String> = ["swift", "sql", "lua", "json", "md", "h", "modulemap", "yml", "yaml"]

@@ -14,8 +14,8 @@ enum HouseRules {
             "ComputeStatsWorker", "DiagnosticsWorker", "MigrateSchemaWorker", "ProvisionFamilyWorker",
             "StripeWebhookWorker",
         ],
-        ["ControlPlane", "DevStack", "QueueTestSupport", "WorkerCatalog"],
-        ["chorewheel"],
+        ["ControlPlane", "DevStack", "Doctor", "QueueTestSupport", "WorkerCatalog"],
+        ["chorewheel", "chorewheel-bench"],
     ]
 
     /// The one importer of each C library.
@@ -82,7 +82,7 @@ enum HouseRules {
     static func foldersWithoutTarget(_ manifest: PackageManifest, _ files: [SourceFile]) -> [Finding] {
         let known = Set(manifest.targets.map(\.folder))
         let folders = Set(
-            files.filter { ["Sources", "Tests", "workers"].contains($0.folders.first) && $0.folders.count >= 2 }
+            files.filter { ["Benchmarks", "Sources", "Tests", "workers"].contains($0.folders.first) && $0.folders.count >= 2 }
                 .map { $0.folders.prefix(2).joined(separator: "/") })
         return folders.subtracting(known).sorted().map { Finding($0, "is not a target in Package.swift") }
             + known.subtracting(folders).sorted().map { Finding("Package.swift", "names \($0), which is not there") }

@@ -82,6 +82,8 @@ CREATE TABLE families (
     stripe_customer_id      text,
     stripe_subscription_id  text,
 
+    -- Of all that sign_up_family was asked for; NULL: it did not make this row.
+    sign_up_sha256          bytea CHECK (octet_length(sign_up_sha256) = 32),
     created_at              timestamptz NOT NULL DEFAULT now(),
     updated_at              timestamptz NOT NULL DEFAULT now(),
     provisioned_at          timestamptz,

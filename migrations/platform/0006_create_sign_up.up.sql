@@ -8,7 +8,8 @@
 --           owner_email       the caller knows that the person asking owns it; an account with it is reused
 --           owner_first_name, owner_last_name   used when the account is new
 --           plan              a name in `plans`
---           id                NULL: minted here. A caller who mints it may send the same call again after a lost reply.
+--           id                NULL: minted here. A caller who mints it may send the same call again after a lost reply:
+--                             the same in all of the above (the case of the e-mail address apart), or it is refused.
 -- Returns:  one row: family_id, job_id (family.provision), user_id (the owner).
 -- Errors:   CW002 an input breaks a rule (HINT names the field)
 --           CW003 the slug, or the id, is taken (HINT names which), also by a sign-up that commits a moment earlier
@@ -30,6 +31,7 @@ DECLARE
     new_job     uuid;
     known       families;
     broken      text;
+    asked       bytea;
 BEGIN
     IF sign_up_family.slug IS NULL OR length(sign_up_family.slug) NOT BETWEEN 2 AND 50 THEN
         RAISE EXCEPTION 'slug must have 2 to 50 characters' USING ERRCODE = 'CW002', HINT = 'slug';
@@ -74,20 +76,22 @@ BEGIN
             USING ERRCODE = 'CW003', HINT = 'slug';
     END IF;
 
+    asked := sha256(convert_to(
+        jsonb_build_array(sign_up_family.slug, sign_up_family.name, lower(sign_up_family.owner_email),
+                          sign_up_family.owner_first_name, sign_up_family.owner_last_name, sign_up_family.plan)::text,
+        'UTF8'));
     BEGIN
-        INSERT INTO families (id, slug, name, plan)
-            VALUES (new_family, sign_up_family.slug, sign_up_family.name, sign_up_family.plan);
+        INSERT INTO families (id, slug, name, plan, sign_up_sha256)
+            VALUES (new_family, sign_up_family.slug, sign_up_family.name, sign_up_family.plan, asked);
     EXCEPTION WHEN unique_violation THEN
         GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME;
         -- The caller's own family, sent again? Then the first answer again.
         SELECT * INTO known FROM families f WHERE f.id = sign_up_family.id;
-        IF known.slug = sign_up_family.slug AND known.name = sign_up_family.name AND known.deleted_at IS NULL THEN
+        -- What it asked for is compared, not what became of it: names, plans and owners change.
+        IF known.sign_up_sha256 = asked AND known.deleted_at IS NULL THEN
             RETURN QUERY
-                SELECT m.family_id, k.job_id, m.user_id
-                FROM family_memberships m
-                JOIN users u ON u.id = m.user_id AND lower(u.email) = lower(sign_up_family.owner_email)
-                JOIN job_idempotency_keys k ON k.kind = 'family.provision' AND k.key = 'sign-up:' || m.family_id
-                WHERE m.family_id = known.id AND m.role = 'owner';
+                SELECT a.family_id, a.job_id, a.user_id FROM audit_logs a
+                WHERE a.family_id = known.id AND a.action = 'signup';
             IF FOUND THEN
                 RETURN;
             END IF;

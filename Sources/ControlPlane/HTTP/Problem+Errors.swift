@@ -36,7 +36,12 @@ extension Problem {
             self.existing = error.existing.map { ExistingJob(id: $0, href: jobPath($0)) }
         case .notFound: self.init(.notFound, "\(error.message).")
         case .notPossible: self.init(.stateConflict, "\(error.message).")
-        case .unavailable, .corrupt, .unsafeRedis:
+        case .unsafeRedis:
+            self.init(
+                .unavailable,
+                "Redis is set up to throw jobs away (\(error.field ?? "its settings")), so fast jobs are not taken. "
+                    + "Nothing was done; try again.")
+        case .unavailable, .corrupt:
             if let underlying = error.underlying as? PostgresError {
                 self.init(postgres: underlying)
             } else {

@@ -1,6 +1,5 @@
 // Families: sign-up, show, list.
 
-internal import Crypto
 internal import Hummingbird
 internal import JobModel
 internal import Tenancy
@@ -20,9 +19,7 @@ struct FamiliesRoutes: Sendable {
         var fields = try await request.fields(upTo: RequestLimits.signUpBytesMax)
         let slug = fields.requiredString("slug").flatMap { text -> Slug? in
             do throws(TenancyError) {
-                let slug = try Slug(validating: text)
-                _ = try FamilyDatabaseName(slug: slug)
-                return slug
+                return try Slug(validating: text)
             } catch {
                 fields.reject("slug", error.message)
                 return nil
@@ -35,16 +32,12 @@ struct FamiliesRoutes: Sendable {
         let plan = fields.string("plan")
         try fields.finish()
         guard let slug, let name, let email else { throw Problem(.invalidInput) }
-        let signedUp = try await self.families.signUp(
+        let made = try await self.families.signUp(
             SignUp(
                 slug: slug, name: name, ownerEmail: email, ownerFirstName: firstName, ownerLastName: lastName,
-                plan: plan ?? "free", id: try request.idempotencyKey().map(Self.familyID)))
-        let job = jobPath(signedUp.provisionJob)
-        return try .json(
-            SignUpAnswer(
-                family: .init(id: signedUp.family, slug: slug.rawValue, status: .provisioning),
-                job: .init(id: signedUp.provisionJob, href: job)),
-            status: .accepted, location: job)
+                plan: plan ?? SignUp.defaultPlan, id: try request.idempotencyKey().map(SignUp.familyID)))
+        let receipt = SignUpReceipt(made, slug: slug)
+        return try .json(receipt, status: .accepted, location: receipt.job.href)
     }
 
     private func show(_ reference: String) async throws -> Response {
@@ -68,39 +61,6 @@ struct FamiliesRoutes: Sendable {
         let families = try await self.families.families(status: status, after: after?.rawValue, limit: limit)
         return try .json(FamilyPage(families: families, after: families.count == limit ? families.last?.slug : nil))
     }
-
-    /// The id of a sign-up with an idempotency key: the same key gives the same id, so the database itself finds the
-    /// first sign-up again. A version 8 UUID (RFC 9562, section 5.8).
-    private static func familyID(idempotencyKey: String) -> FamilyID {
-        let digest = SHA256.hash(data: Array("chorewheel sign-up\u{0}\(idempotencyKey)".utf8))
-        let (high, low) = digest.prefix(16).enumerated().reduce(into: (UInt64(0), UInt64(0))) { words, byte in
-            if byte.offset < 8 {
-                words.0 = words.0 << 8 | UInt64(byte.element)
-            } else {
-                words.1 = words.1 << 8 | UInt64(byte.element)
-            }
-        }
-        return FamilyID(
-            UUIDBytes(
-                high: high & ~0xF000 | 0x8000,
-                low: low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000))
-    }
-}
-
-private struct SignUpAnswer: Encodable {
-    struct Family: Encodable {
-        let id: FamilyID
-        let slug: String
-        let status: FamilyStatus
-    }
-
-    struct Job: Encodable {
-        let id: JobID
-        let href: String
-    }
-
-    let family: Family
-    let job: Job
 }
 
 /// A page of families.

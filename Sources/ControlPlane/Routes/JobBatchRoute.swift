@@ -8,6 +8,7 @@ internal import Tenancy
 struct JobBatchRoute: Sendable {
     let jobs: JobQueueClient
     let families: FamilyStore
+    let safety: RedisSafety
     let bodyBytesMax: Int
 
     func add(to group: RouterGroup<APIContext>) {
@@ -26,7 +27,9 @@ struct JobBatchRoute: Sendable {
             if let input { inputs.append(input) }
         }
         guard errors.isEmpty else { throw Problem(breaking: Array(errors.prefix(RequestLimits.errorsMax))) }
-        let enqueued = try await self.jobs.enqueueChecked(try await self.requests(inputs))
+        let requests = try await self.requests(inputs)
+        try await self.safety.require(for: requests, jobs: self.jobs)
+        let enqueued = try await self.jobs.enqueueChecked(requests)
         let isNew = enqueued.contains { !$0.replayed }
         return try .json(BatchAnswer(jobs: enqueued.map(EnqueueAnswer.init)), status: isNew ? .created : .ok)
     }

@@ -8,6 +8,7 @@ internal import Tenancy
 struct JobsRoutes: Sendable {
     let jobs: JobQueueClient
     let families: FamilyStore
+    let safety: RedisSafety
 
     func add(to group: RouterGroup<APIContext>) {
         group.post("/jobs") { request, _ in try await self.enqueue(request) }
@@ -40,7 +41,9 @@ struct JobsRoutes: Sendable {
             }
             target = .family(family)
         }
-        let job = try await self.jobs.enqueueChecked(try input.request(target: target))
+        let request = try input.request(target: target)
+        try await self.safety.require(for: [request], jobs: self.jobs)
+        let job = try await self.jobs.enqueueChecked(request)
         return try .json(
             EnqueueAnswer(job), status: job.replayed ? .ok : .created, location: jobPath(job.id))
     }

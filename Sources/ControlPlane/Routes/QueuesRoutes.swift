@@ -11,7 +11,7 @@ struct QueuesRoutes: Sendable {
         group.get("/queues") { _, _ in
             try Response.json(QueueList(queues: try await self.jobs.ledger.queues()))
         }
-        // Pausing before the first job came is meant: the name need not be known yet. Both may be sent again.
+        // Both may be sent again. A queue is known from the start of its first worker on.
         group.post("/queues/{name}/pause") { _, context in try await self.setPaused(true, context) }
         group.post("/queues/{name}/resume") { _, context in try await self.setPaused(false, context) }
     }

@@ -4,44 +4,6 @@ public import JobModel
 internal import JobQueue
 public import Postgres
 
-/// What a sign-up asks for.
-public struct SignUp: Sendable, Hashable {
-    public var slug: Slug
-    public var name: String
-    public var ownerEmail: String
-    public var ownerFirstName: String?
-    public var ownerLastName: String?
-    public var plan: String
-    /// nil: minted. A caller that minted it may send the same sign-up again after a lost reply.
-    public var id: FamilyID?
-
-    public init(
-        slug: Slug, name: String, ownerEmail: String, ownerFirstName: String? = nil, ownerLastName: String? = nil,
-        plan: String = "free", id: FamilyID? = nil
-    ) {
-        self.slug = slug
-        self.name = name
-        self.ownerEmail = ownerEmail
-        self.ownerFirstName = ownerFirstName
-        self.ownerLastName = ownerLastName
-        self.plan = plan
-        self.id = id
-    }
-}
-
-/// What a sign-up made, or, sent again, had made.
-public struct SignedUpFamily: Sendable, Hashable, Codable {
-    public let family: FamilyID
-    public let provisionJob: JobID
-    public let owner: UUIDBytes
-
-    private enum CodingKeys: String, CodingKey {
-        case family = "family_id"
-        case provisionJob = "job_id"
-        case owner = "user_id"
-    }
-}
-
 /// Reads and writes `families`.
 public struct FamilyStore: Sendable {
     public let platform: PostgresDatabase
@@ -96,6 +58,17 @@ public struct FamilyStore: Sendable {
             throw TenancyError.invalid("limit", "must be 1 to \(Self.pageSizeMax)")
         }
         return try await self.find(status: status, after: after, limit: limit)
+    }
+
+    /// Every family, a page at a time, by slug.
+    public func forEachPage(_ body: ([Family]) async throws -> Void) async throws {
+        var last: String?
+        while true {
+            let page = try await self.families(after: last, limit: Self.pageSizeMax)
+            if !page.isEmpty { try await body(page) }
+            guard page.count == Self.pageSizeMax, let slug = page.last?.slug else { return }
+            last = slug
+        }
     }
 
     private func find(

@@ -1,6 +1,7 @@
 // The root command, and the one way from the command line to an exit code.
 
 import ArgumentParser
+import WorkerRuntime
 
 #if canImport(Glibc)
 import Glibc
@@ -15,8 +16,10 @@ struct Chorewheel: AsyncParsableCommand {
         commandName: "chorewheel",
         abstract: "A job queue for services that keep one PostgreSQL database per customer.",
         discussion: """
-            Settings: flags win over the environment, and that over the JSON file of --config or CHOREWHEEL_CONFIG.
-            DATABASE_URL and REDIS_URL say where the platform database and Redis are.
+            Settings: flags win over the environment, and that over the JSON file of --config or CHOREWHEEL_CONFIG, \
+            where A_B is {"a": {"b": …}}.
+
+            \(Setting.all.map { "  \($0.variable)\n    \($0.summary)" }.joined(separator: "\n"))
 
             Exit codes (sysexits): 0 done; 64 usage; 65 invalid input or a conflict; 66 not found; 69 PostgreSQL or \
             Redis unavailable; 70 internal error; 74 input or output; 75 try again later; 77 no permission; \

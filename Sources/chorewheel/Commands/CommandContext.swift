@@ -48,30 +48,17 @@ struct CommandContext: Sendable {
     func migrations() throws -> MigrationsDirectory { try self.settings.migrations() }
 
     /// The families' side, for commands that read, and start jobs.
-    ///
-    /// Without keys in the settings it gets one that nobody else has: such a command opens no family's secret, and a
-    /// sealed one that it does meet is refused with a message that names the key it would take.
     func tenancy(_ directory: MigrationsDirectory) throws -> Tenancy {
-        let keys = self.settings.string("chorewheel.secret.keys") ?? SecretBox.makeKey(id: "none")
-        return try Tenancy(
-            platform: self.stores.platform, secrets: SecretBox(keys: keys), familyMigrations: directory.family)
+        try Tenancy(
+            reading: self.stores.platform, keys: self.settings.string("chorewheel.secret.keys"),
+            familyMigrations: directory.family)
     }
 
     /// Lends a connection of its own, without a statement timeout: for migrations.
     func withPlatformConnection<Value: Sendable>(
         _ body: (PostgresConnection) async throws -> Value
     ) async throws -> Value {
-        var configuration = self.stores.platform.configuration
-        configuration.statementTimeout = nil
-        let connection = try await PostgresConnection.connect(configuration, logger: self.logger)
-        do {
-            let value = try await body(connection)
-            await connection.close()
-            return value
-        } catch {
-            await connection.close()
-            throw error
-        }
+        try await self.stores.withPlatformConnection(logger: self.logger, body)
     }
 }
 
@@ -82,18 +69,5 @@ extension Settings {
     func migrations() throws -> MigrationsDirectory {
         if let path = self.string("chorewheel.migrations") { return try MigrationsDirectory(path: path) }
         return try MigrationsDirectory.find(executable: try Executable.current())
-    }
-}
-
-extension FamilyStore {
-    /// Every family, a page at a time, by slug.
-    func forEachPage(_ body: ([Family]) async throws -> Void) async throws {
-        var last: String?
-        while true {
-            let page = try await self.families(after: last, limit: Self.pageSizeMax)
-            if !page.isEmpty { try await body(page) }
-            guard page.count == Self.pageSizeMax, let slug = page.last?.slug else { return }
-            last = slug
-        }
     }
 }

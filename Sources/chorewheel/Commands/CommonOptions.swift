@@ -65,7 +65,7 @@ struct CommonOptions: ParsableArguments {
     /// The settings: these flags over the environment over the file.
     ///
     /// - Parameter own: A command's own flags, by setting name; nil: not given.
-    /// - Throws: `InvalidSetting` for a file that is missing or not JSON.
+    /// - Throws: `InvalidSetting` for a file that cannot be read, is not JSON, or holds what is no setting.
     func settings(adding own: [String: String?] = [:]) async throws -> Settings {
         let flags = Dictionary(self.given.map { ($0.setting, $0.value) }) { first, _ in first }
         return try await Settings(
@@ -77,16 +77,25 @@ struct CommonOptions: ParsableArguments {
     /// - Throws: `TenancyError(.migrationFile)`; `ProcessError` if this program cannot tell where it is.
     func migrationsDirectory(_ settings: Settings) throws -> String { try settings.migrations().path }
 
-    /// Opens the stores for a command that ends by itself, and closes them whatever happens. Logs warnings and worse
-    /// unless a level is set: what it has to say is its result.
+    /// Sets logging up, once a process, and warns of variables that have no effect.
+    ///
+    /// - Throws: `InvalidSetting` for a level or format that there is not.
+    func makeLogger(_ settings: Settings, label: String) throws -> Logger {
+        let logger = try WorkerApplication.makeLogger(settings: settings, label: label)
+        settings.warnOfUnknownVariables(logger)
+        return logger
+    }
+
+    /// Opens the stores for a command that ends by itself, and closes them whatever happens. Logs errors alone unless
+    /// a level is set: what it has to say is its result, and of what went wrong it tells once.
     ///
     /// - Throws: `InvalidSetting`; what `body` throws.
     func withStores(_ body: (CommandContext) async throws -> Void) async throws {
         var settings = try await self.settings()
         if settings.string("chorewheel.log.level") == nil {
-            settings = try await self.settings(adding: ["chorewheel.log.level": "warning"])
+            settings = try await self.settings(adding: ["chorewheel.log.level": "error"])
         }
-        let logger = try WorkerApplication.makeLogger(settings: settings, label: "command")
+        let logger = try self.makeLogger(settings, label: "command")
         let stores = try Stores(settings: settings, application: "chorewheel", logger: logger)
         let context = CommandContext(settings: settings, stores: stores, logger: logger, output: self.output)
         do {

@@ -28,7 +28,7 @@ struct DemoCommand: AsyncParsableCommand {
         if settings.string("chorewheel.log.level") == nil {
             settings = try await self.common.settings(adding: ["chorewheel.log.level": "warning"])
         }
-        let logger = try WorkerApplication.makeLogger(settings: settings, label: "demo")
+        let logger = try self.common.makeLogger(settings, label: "demo")
         let screen = DemoScreen(isTerminal: StandardStream.error.isTerminal) { text in
             do {
                 try StandardStream.error.write(text)

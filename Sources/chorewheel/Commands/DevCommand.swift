@@ -23,7 +23,7 @@ struct DevCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try await self.common.settings()
-        let logger = try WorkerApplication.makeLogger(settings: settings, label: "dev")
+        let logger = try self.common.makeLogger(settings, label: "dev")
         try await DevSession.run(
             DevStack.Configuration(
                 directory: FileSystem.absolutePath(self.dir), executable: try Executable.current(),

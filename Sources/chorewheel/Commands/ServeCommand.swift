@@ -29,24 +29,20 @@ struct ServeCommand: AsyncParsableCommand {
     var port: Int?
 
     func run() async throws {
-        let settings = try await self.common.settings()
-        let logger = try WorkerApplication.makeLogger(settings: settings, label: "api")
+        let settings = try await self.common.settings(adding: [
+            "chorewheel.host": self.host, "chorewheel.port": self.port.map(String.init),
+        ])
+        let logger = try self.common.makeLogger(settings, label: "api")
         let metrics = PrometheusRegistry()
         MetricsSystem.bootstrap(metrics)
         let stores = try Stores(settings: settings, application: "chorewheel serve", logger: logger)
-        do {
-            try await stores.client.index.requireSafeSettings()
-        } catch let error as RedisError where error.canRetry {
-            // Sign-ups and durable jobs need no Redis; workers check it before they claim.
-            logger.warning("redis is away", metadata: ["error": "\(error)"])
-        }
         let tokens = settings.strings("chorewheel.token")
         guard !tokens.isEmpty else {
             throw InvalidSetting(field: "chorewheel.token", rule: "must be set: by CHOREWHEEL_TOKEN, the bearer token")
         }
         let configuration = ControlPlaneConfiguration(
-            host: self.host ?? settings.string("chorewheel.host") ?? "127.0.0.1",
-            port: try self.port ?? settings.int("chorewheel.port", in: 0...65_535) ?? 8080,
+            host: settings.string("chorewheel.host") ?? "127.0.0.1",
+            port: try settings.int("chorewheel.port", in: 0...65_535) ?? 8080,
             tokens: tokens, stripeSecrets: settings.strings("stripe.webhook.secret"))
         let migrations = try self.common.migrationsDirectory(settings)
         let api = try makeControlPlane(
@@ -55,7 +51,17 @@ struct ServeCommand: AsyncParsableCommand {
                 jobs: stores.client, families: FamilyStore(platform: stores.platform),
                 platformMigrations: try MigrationSet(directory: "\(migrations)/platform"), metrics: metrics),
             logger: logger)
-        try await WorkerApplication.run(api, logger: logger)
+        do {
+            try await stores.client.index.requireSafeSettings()
+        } catch let error as RedisError where error.canRetry {
+            // Sign-ups and durable jobs need no Redis; workers check it before they claim.
+            logger.warning("redis is away", metadata: ["error": "\(error)"])
+        }
+        do {
+            try await WorkerApplication.run(api, logger: logger)
+        } catch {
+            throw CommandFailure(listening: error, at: configuration) ?? error
+        }
         await stores.close()
     }
 }

@@ -44,7 +44,7 @@ struct WorkCommand: AsyncParsableCommand {
             "chorewheel.grace.seconds": self.grace.map(String.init),
             "chorewheel.lease.seconds": self.lease.map(String.init),
         ])
-        let logger = try WorkerApplication.makeLogger(settings: settings, label: "worker")
+        let logger = try self.common.makeLogger(settings, label: "worker")
         let configuration = try WorkerConfiguration(settings: settings, version: chorewheelVersion)
         let stores = try Stores(
             settings: settings, application: "chorewheel work", reservingForLedger: true, logger: logger)
@@ -52,7 +52,7 @@ struct WorkCommand: AsyncParsableCommand {
             let supervisor = try WorkerSupervisor(
                 configuration: .init(
                     processes: processes, executable: try Executable.current(), arguments: self.childArguments,
-                    grace: configuration.grace + configuration.cancellationGrace + .seconds(10)),
+                    grace: configuration.longestDrain),
                 client: stores.client, logger: logger)
             try await WorkerApplication.run(supervisor, logger: logger)
         } else {

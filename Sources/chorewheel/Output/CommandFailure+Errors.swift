@@ -1,9 +1,11 @@
 // Which error becomes which exit code: one pure function, so that no command decides it.
 
 import ArgumentParser
+import AsyncHTTPClient
 import ControlPlane
 import JobModel
 import JobQueue
+import NIOCore
 import Postgres
 import Processes
 import Redis
@@ -25,8 +27,11 @@ extension CommandFailure {
             self.init(.configuration, field: error.setting, error.rule)
         case let error as InvalidName: self.init(.data, field: error.field, InvalidName.rule)
         case let error as ValidationError: self.init(.usage, error.message)
+        case let error as HTTPClientError:
+            self.init(.unavailable, "the API does not answer: \(error.shortDescription)")
+        case let error as IOError: self.init(.inputOutput, SystemWords.of(error))
         case is CancellationError: self.init(.temporary, "was cut short")
-        default: self.init(.software, "\(error)")
+        default: self.init(.software, "an error that nobody foresaw, please report it: \(error)")
         }
     }
 
@@ -81,7 +86,11 @@ extension CommandFailure {
             switch error.code {
             case .cancelled, .poolClosed: self.init(.temporary, "was cut short\(unknown)")
             case .poolExhausted: self.init(.temporary, "PostgreSQL: \(error.message)")
-            default: self.init(.unavailable, "PostgreSQL cannot be reached: \(error.message)\(unknown)")
+            default:
+                // libpq goes on to ask the person at the terminal.
+                let question = error.message.firstRange(of: " Is the server running")
+                let message = error.message[..<(question?.lowerBound ?? error.message.endIndex)]
+                self.init(.unavailable, "PostgreSQL cannot be reached: \(message)\(unknown)")
             }
         }
     }
@@ -102,17 +111,18 @@ extension CommandFailure {
     }
 
     private init(redis error: RedisError) {
-        let exit: Sysexit
         switch error.code {
         case .server:
             let refusals: Set<String> = ["NOAUTH", "WRONGPASS", "NOPERM"]
-            exit = error.prefix.map(refusals.contains) == true ? .noPermission : error.canRetry ? .temporary : .software
-        case .unavailable, .connectionLost, .timeout: exit = .unavailable
-        case .overloaded: exit = .temporary
-        case .invalidConfiguration: exit = .configuration
-        case .protocolViolation, .unexpectedReply, .closed: exit = .software
+            let isRefusal = error.prefix.map(refusals.contains) == true
+            self.init(isRefusal ? .noPermission : error.canRetry ? .temporary : .software, "\(error)")
+        case .unavailable, .connectionLost, .timeout:
+            let unknown = error.code == .unavailable ? "" : " (it may or may not have been done)"
+            self.init(.unavailable, "Redis cannot be reached: \(SystemWords.cause(of: error))\(unknown)")
+        case .overloaded: self.init(.temporary, "Redis: \(error.message)")
+        case .invalidConfiguration: self.init(.configuration, field: "redis.url", error.message)
+        case .protocolViolation, .unexpectedReply, .closed: self.init(.software, "\(error)")
         }
-        self.init(exit, field: error.code == .invalidConfiguration ? "redis.url" : nil, "\(error)")
     }
 
     private init(process error: ProcessError) {

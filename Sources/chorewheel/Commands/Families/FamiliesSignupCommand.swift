@@ -25,7 +25,7 @@ struct FamiliesSignupCommand: AsyncParsableCommand {
     var ownerLastName: String?
 
     @Option(help: "free, premium or enterprise, or another one of the table plans.")
-    var plan = "free"
+    var plan = SignUp.defaultPlan
 
     @Option(help: ArgumentHelp("The family's id, to send the same command again safely.", valueName: "uuid"))
     var id: FamilyID?
@@ -33,36 +33,15 @@ struct FamiliesSignupCommand: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-        let slug = try Slug(validating: self.slug)
-        _ = try FamilyDatabaseName(slug: slug)
         let signUp = SignUp(
-            slug: slug, name: self.name, ownerEmail: self.ownerEmail, ownerFirstName: self.ownerFirstName,
-            ownerLastName: self.ownerLastName, plan: self.plan, id: self.id)
+            slug: try Slug(validating: self.slug), name: self.name, ownerEmail: self.ownerEmail,
+            ownerFirstName: self.ownerFirstName, ownerLastName: self.ownerLastName, plan: self.plan, id: self.id)
         try await self.common.withStores { context in
-            let family = try await context.families.signUp(signUp)
+            let receipt = SignUpReceipt(try await context.families.signUp(signUp), slug: signUp.slug)
             try context.output.show(
-                SignUpDocument(
-                    family: .init(id: family.family, slug: slug.rawValue, status: .provisioning),
-                    job: .init(id: family.provisionJob, href: "/v1/jobs/\(family.provisionJob)")),
-                asText: "signed up: \(slug), family \(family.family)\nits database is made by job "
-                    + "\(family.provisionJob)\n")
+                receipt,
+                asText: "signed up: \(receipt.family.slug), family \(receipt.family.id)\n"
+                    + "its database is made by job \(receipt.job.id)\n")
         }
     }
-}
-
-/// A sign-up, as the HTTP API answers it.
-private struct SignUpDocument: Encodable {
-    struct Family: Encodable {
-        let id: FamilyID
-        let slug: String
-        let status: FamilyStatus
-    }
-
-    struct Job: Encodable {
-        let id: JobID
-        let href: String
-    }
-
-    let family: Family
-    let job: Job
 }

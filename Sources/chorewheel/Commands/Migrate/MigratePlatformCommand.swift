@@ -41,6 +41,11 @@ struct MigratePlatformCommand: AsyncParsableCommand {
             // Families have a place only when there is a server to put them on.
             if result.to == migrator.set.latestVersion { try await context.tenancy(directory).bootstrap() }
             try context.output.show(result, asText: result.text)
+            let access = try await PlatformAccess(of: context.platform)
+            if access.isOpenToPublic {
+                try context.output.note(
+                    "PUBLIC, so every family's role, may connect to \(access.database); run: \(access.closing)")
+            }
             if result.outcome == .deferred {
                 throw CommandFailure(.temporary, "deferred: \(result.reason ?? "a lock was in the way")")
             }

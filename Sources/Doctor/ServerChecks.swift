@@ -1,50 +1,53 @@
 // The servers of the fleet: room for families, and what their catalogs say of each family's database. A family's
 // database that everybody may connect to, that is half dropped, or that is not there, is found here.
 
-import JobModel
-import Logging
-import Postgres
-import Tenancy
+internal import JobModel
+internal import Logging
+internal import Postgres
+internal import Tenancy
 
-func checkServers(_ context: CommandContext) async throws -> [Finding] {
-    let tenancy = try context.tenancy(try context.migrations())
-    let rows = try await context.platform.query(
-        "SELECT id, name, status, max_databases, alert_percent FROM database_servers WHERE status <> 'retired' "
-            + "ORDER BY name")
-    guard !rows.isEmpty else {
-        return [
-            .fail(
-                "servers", "there is no database server: no family can be provisioned",
-                remedy: "chorewheel migrate platform adds the platform's own; or insert one into database_servers",
-                exit: .configuration)
-        ]
-    }
-    var findings: [Finding] = []
-    for row in rows {
-        guard let id = UUIDBytes(try row.string("id")) else {
-            throw CommandFailure(.software, "a server's id is not a UUID")
-        }
-        let families = try await context.platform.query(
-            "SELECT count(*) FROM families WHERE server_id = $1::uuid AND deleted_at IS NULL", [.text(id.description)])
-        let load = ServerFacts(
-            name: try row.string("name"), isActive: try row.string("status") == "active",
-            families: try families.first?.int(at: 0) ?? 0, familiesMax: try row.int("max_databases"),
-            alertPercent: try row.int("alert_percent"))
-        findings.append(load.finding)
-        let expected = try await expectedDatabases(context, server: id)
-        do {
-            let server = try await tenancy.server(id)
-            let there = try await familyDatabases(on: server, logger: context.logger)
-            findings += databaseFindings(server: load.name, expected: expected, there: there)
-        } catch {
-            let failure = CommandFailure(error)
-            findings.append(
+extension Examination {
+    func checkServers() async throws -> [Finding] {
+        let tenancy = try self.tenancy()
+        let rows = try await self.platform.query(
+            "SELECT id, name, status, max_databases, alert_percent FROM database_servers WHERE status <> 'retired' "
+                + "ORDER BY name")
+        guard !rows.isEmpty else {
+            return [
                 .fail(
-                    "server \(load.name)", failure.description,
-                    remedy: "mend its row in database_servers, or the server", exit: failure.exit))
+                    "servers", "there is no database server: no family can be provisioned",
+                    remedy: "chorewheel migrate platform adds the platform's own; or insert one into database_servers",
+                    cause: .configuration)
+            ]
         }
+        var findings: [Finding] = []
+        for row in rows {
+            guard let id = UUIDBytes(try row.string("id")) else {
+                throw UnexpectedAnswer("a server's id is not a UUID")
+            }
+            let families = try await self.platform.query(
+                "SELECT count(*) FROM families WHERE server_id = $1::uuid AND deleted_at IS NULL",
+                [.text(id.description)])
+            let load = ServerFacts(
+                name: try row.string("name"), isActive: try row.string("status") == "active",
+                families: try families.first?.int(at: 0) ?? 0, familiesMax: try row.int("max_databases"),
+                alertPercent: try row.int("alert_percent"))
+            findings.append(load.finding)
+            let expected = try await self.expectedDatabases(server: id)
+            do {
+                let server = try await tenancy.server(id)
+                let there = try await familyDatabases(on: server, logger: self.logger)
+                findings += databaseFindings(server: load.name, expected: expected, there: there)
+            } catch {
+                let why = self.explain(error)
+                findings.append(
+                    .fail(
+                        "server \(load.name)", why.text,
+                        remedy: "mend its row in database_servers, or the server", cause: why.cause))
+            }
+        }
+        return findings
     }
-    return findings
 }
 
 /// How full a server is.
@@ -73,11 +76,13 @@ struct DatabaseFacts: Sendable, Hashable {
     let isOpenToPublic: Bool
 }
 
-private func expectedDatabases(_ context: CommandContext, server: UUIDBytes) async throws -> [String] {
-    try await context.platform.query(
-        "SELECT db_name FROM families WHERE server_id = $1::uuid AND deleted_at IS NULL AND db_name IS NOT NULL "
-            + "AND status NOT IN ('provisioning', 'cancelled') ORDER BY db_name", [.text(server.description)]
-    ).map { try $0.string("db_name") }
+extension Examination {
+    private func expectedDatabases(server: UUIDBytes) async throws -> [String] {
+        try await self.platform.query(
+            "SELECT db_name FROM families WHERE server_id = $1::uuid AND deleted_at IS NULL AND db_name IS NOT NULL "
+                + "AND status NOT IN ('provisioning', 'cancelled') ORDER BY db_name", [.text(server.description)]
+        ).map { try $0.string("db_name") }
+    }
 }
 
 private func familyDatabases(on server: DatabaseServer, logger: Logger) async throws -> [DatabaseFacts] {
@@ -128,7 +133,7 @@ func databaseFindings(server: String, expected: [String], there: [DatabaseFacts]
             findings.append(
                 .fail(
                     subject, "PUBLIC may connect to database \(database.name)",
-                    remedy: "REVOKE ALL ON DATABASE \(database.name) FROM PUBLIC", exit: .noPermission))
+                    remedy: "REVOKE ALL ON DATABASE \(database.name) FROM PUBLIC", cause: .noPermission))
         }
     }
     if findings.isEmpty { findings.append(.ok(subject, "\(expected.count) families' databases are there and closed")) }

@@ -1,32 +1,34 @@
 // The ledger's invariants, and the jobs that wait for a person. The looks go over the jobs above the reconciler's
 // watermark, where everything unfinished is, and over partial indexes; never over all history.
 
-import JobModel
-import Postgres
+internal import JobModel
+internal import Postgres
 
-func checkLedger(_ context: CommandContext) async throws -> [Finding] {
-    var findings: [Finding] = []
-    for invariant in LedgerInvariant.all {
-        let rows = try await context.platform.query(invariant.sql, invariant.values)
-        let count = try rows.first?.int(at: 0) ?? 0
-        if count > 0 {
-            findings.append(.fail("ledger", "\(count) jobs \(invariant.broken)", remedy: invariant.remedy))
+extension Examination {
+    func checkLedger() async throws -> [Finding] {
+        var findings: [Finding] = []
+        for invariant in LedgerInvariant.all {
+            let rows = try await self.platform.query(invariant.sql, invariant.values)
+            let count = try rows.first?.int(at: 0) ?? 0
+            if count > 0 {
+                findings.append(.fail("ledger", "\(count) jobs \(invariant.broken)", remedy: invariant.remedy))
+            }
         }
+        if findings.isEmpty { findings.append(.ok("ledger", "\(LedgerInvariant.all.count) invariants hold")) }
+        let rows = try await self.platform.query(
+            "SELECT kind, count(*) AS jobs FROM jobs WHERE dead_at IS NOT NULL GROUP BY kind ORDER BY 2 DESC, 1")
+        let dead = try rows.map { (kind: try $0.string("kind"), jobs: try $0.int("jobs")) }
+        if dead.isEmpty {
+            findings.append(.ok("ledger", "no dead jobs"))
+        } else {
+            let kinds = dead.prefix(5).map { "\($0.jobs) \($0.kind)" }.joined(separator: ", ")
+            findings.append(
+                .warn(
+                    "ledger", "\(dead.reduce(0) { $0 + $1.jobs }) dead jobs (\(kinds))",
+                    remedy: "chorewheel jobs list --state dead; then jobs retry, or leave them"))
+        }
+        return findings
     }
-    if findings.isEmpty { findings.append(.ok("ledger", "\(LedgerInvariant.all.count) invariants hold")) }
-    let rows = try await context.platform.query(
-        "SELECT kind, count(*) AS jobs FROM jobs WHERE dead_at IS NOT NULL GROUP BY kind ORDER BY 2 DESC, 1")
-    let dead = try rows.map { (kind: try $0.string("kind"), jobs: try $0.int("jobs")) }
-    if dead.isEmpty {
-        findings.append(.ok("ledger", "no dead jobs"))
-    } else {
-        let kinds = dead.prefix(5).map { "\($0.jobs) \($0.kind)" }.joined(separator: ", ")
-        findings.append(
-            .warn(
-                "ledger", "\(dead.reduce(0) { $0 + $1.jobs }) dead jobs (\(kinds))",
-                remedy: "chorewheel jobs list --state dead; then jobs retry, or leave them"))
-    }
-    return findings
 }
 
 /// A rule of the ledger, as the statement that counts what breaks it.

@@ -1,31 +1,33 @@
 // Clocks: this machine's, PostgreSQL's and Redis'. The queue itself asks only the servers', each for its own matters;
 // this machine's is in ids, in `due_at`, in webhook signatures and in everybody's logs.
 
-import Postgres
-import Redis
+internal import Postgres
+internal import Redis
 
 #if canImport(Glibc)
-import Glibc
+internal import Glibc
 #elseif canImport(Musl)
-import Musl
+internal import Musl
 #else
-import Darwin
+internal import Darwin
 #endif
 
-func checkClocks(_ context: CommandContext) async throws -> [Finding] {
-    // The first statement may have to connect, which would count as time under way.
-    try await context.platform.query("SELECT 1")
-    let postgres = try await measureSkew {
-        let rows = try await context.platform.query(
-            "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
-        return try rows.first?.int(at: 0) ?? 0
+extension Examination {
+    func checkClocks() async throws -> [Finding] {
+        // The first statement may have to connect, which would count as time under way.
+        try await self.platform.query("SELECT 1")
+        let postgres = try await measureSkew {
+            let rows = try await self.platform.query(
+                "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+            return try rows.first?.int(at: 0) ?? 0
+        }
+        let redis = try await measureSkew {
+            let time = try await self.redis.send(RedisCommand("TIME")).requireArray()
+            guard time.count == 2 else { throw UnexpectedAnswer("TIME of Redis has \(time.count) parts") }
+            return try time[0].requireInt() * 1000 + time[1].requireInt() / 1000
+        }
+        return [clockFinding("PostgreSQL", postgres), clockFinding("Redis", redis)]
     }
-    let redis = try await measureSkew {
-        let time = try await context.redis.send(RedisCommand("TIME")).requireArray()
-        guard time.count == 2 else { throw CommandFailure(.software, "TIME of Redis has \(time.count) parts") }
-        return try time[0].requireInt() * 1000 + time[1].requireInt() / 1000
-    }
-    return [clockFinding("PostgreSQL", postgres), clockFinding("Redis", redis)]
 }
 
 /// How far another clock is from this machine's, in milliseconds.

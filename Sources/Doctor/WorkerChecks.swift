@@ -1,9 +1,11 @@
 // Worker sessions: somebody works, and whoever claims to live is heard of.
 
-import JobQueue
+internal import JobQueue
 
-func checkWorkers(_ context: CommandContext) async throws -> [Finding] {
-    workerFindings(try await context.client.ledger.sessions())
+extension Examination {
+    func checkWorkers() async throws -> [Finding] {
+        workerFindings(try await self.client.ledger.sessions())
+    }
 }
 
 /// Pure.
@@ -25,7 +27,7 @@ func workerFindings(_ sessions: [SessionRecord]) -> [Finding] {
             .warn(
                 "workers",
                 "session \(session.id) (\(session.host), pid \(session.pid)) has been silent for "
-                    + Printable.age(milliseconds: session.beatAgeMilliseconds),
+                    + "\(session.beatAgeMilliseconds / 1000) s",
                 remedy: alive.count > silent.count
                     ? "another worker takes its jobs within 15 s; if this stays, look at the workers' logs"
                     : "nobody is alive to take its jobs: chorewheel work"))

@@ -1,12 +1,17 @@
 // Schemas: the platform's, which everything else here reads.
 
-import Tenancy
+internal import Tenancy
+internal import WorkerRuntime
 
-func checkPlatformMigrations(_ context: CommandContext) async throws -> [Finding] {
-    let directory = try context.migrations()
-    let migrator = Migrator(try MigrationSet(directory: directory.platform), logger: context.logger)
-    let status = try await context.withPlatformConnection { try await migrator.status(on: $0) }
-    return [platformFinding(status)]
+extension Examination {
+    func checkPlatformMigrations() async throws -> [Finding] {
+        let directory = try self.migrations()
+        let migrator = Migrator(try MigrationSet(directory: directory.platform), logger: self.logger)
+        let status = try await self.stores.withPlatformConnection(logger: self.logger) {
+            try await migrator.status(on: $0)
+        }
+        return [platformFinding(status)]
+    }
 }
 
 /// Pure.
@@ -20,10 +25,10 @@ func platformFinding(_ status: MigrationStatus) -> Finding {
     if let unfinished = status.unfinished {
         return .fail(
             "migrations", "\(place), and version \(unfinished) was begun and not ended",
-            remedy: "chorewheel migrate platform", exit: .configuration)
+            remedy: "chorewheel migrate platform", cause: .configuration)
     }
     guard status.version >= status.latest else {
-        return .fail("migrations", place, remedy: "chorewheel migrate platform", exit: .configuration)
+        return .fail("migrations", place, remedy: "chorewheel migrate platform", cause: .configuration)
     }
     return .ok("migrations", place)
 }

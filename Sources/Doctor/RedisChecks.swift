@@ -1,14 +1,16 @@
 // Redis: reachable, new enough, keeping what it is given. What it answers is read into `RedisFacts`; what that means is
 // decided there, purely.
 
-import Redis
+internal import Redis
 
-func checkRedis(_ context: CommandContext) async throws -> [Finding] {
-    var info = ""
-    for section in ["server", "memory", "persistence", "replication"] {
-        info += try await context.redis.send(RedisCommand("INFO", key: nil, section)).requireString() + "\r\n"
+extension Examination {
+    func checkRedis() async throws -> [Finding] {
+        var info = ""
+        for section in ["server", "memory", "persistence", "replication"] {
+            info += try await self.redis.send(RedisCommand("INFO", key: nil, section)).requireString() + "\r\n"
+        }
+        return RedisFacts(info: info).findings
     }
-    return RedisFacts(info: info).findings
 }
 
 /// What Redis says of itself.
@@ -36,14 +38,14 @@ struct RedisFacts: Sendable, Hashable {
         let major = version.split(separator: ".").first.flatMap { Int($0) } ?? 0
         return major >= 7
             ? .ok("redis", "version \(version)")
-            : .fail("redis", "version \(version) is too old", remedy: "use Redis 7 or newer", exit: .configuration)
+            : .fail("redis", "version \(version) is too old", remedy: "use Redis 7 or newer", cause: .configuration)
     }
 
     private var role: Finding? {
         guard let role = self.values["role"], role != "master" else { return nil }
         return .fail(
             "redis", "is a \(role == "slave" ? "replica" : role): nothing can be written",
-            remedy: "let REDIS_URL name the master, or the sentinels (redis+sentinel://)", exit: .configuration)
+            remedy: "let REDIS_URL name the master, or the sentinels (redis+sentinel://)", cause: .configuration)
     }
 
     private var policy: Finding {
@@ -53,7 +55,7 @@ struct RedisFacts: Sendable, Hashable {
             : .fail(
                 "redis", "maxmemory-policy is \(policy): Redis would throw jobs away when its memory is full",
                 remedy: "set maxmemory-policy noeviction in redis.conf, and now: redis-cli CONFIG SET "
-                    + "maxmemory-policy noeviction", exit: .configuration)
+                    + "maxmemory-policy noeviction", cause: .configuration)
     }
 
     private var persistence: Finding {

@@ -1,36 +1,42 @@
 // PostgreSQL: reachable, new enough, durable, with room and rights. What it answers is read into `PostgresFacts`; what
 // that means is decided there, purely.
 
-import Postgres
+internal import Postgres
+internal import Tenancy
 
-func checkPostgres(_ context: CommandContext) async throws -> [Finding] {
-    let platform = context.platform
-    let names = [
-        "server_version_num", "server_version", "fsync", "synchronous_commit", "full_page_writes", "max_connections",
-        "superuser_reserved_connections",
-    ]
-    var settings: [String: String] = [:]
-    let rows = try await platform.query("SELECT name, setting FROM pg_settings WHERE name = ANY ($1)", [.array(names)])
-    for row in rows {
-        settings[try row.string("name")] = try row.string("setting")
+extension Examination {
+    func checkPostgres() async throws -> [Finding] {
+        let platform = self.platform
+        let names = [
+            "server_version_num", "server_version", "fsync", "synchronous_commit", "full_page_writes",
+            "max_connections",
+            "superuser_reserved_connections",
+        ]
+        var settings: [String: String] = [:]
+        let rows = try await platform.query(
+            "SELECT name, setting FROM pg_settings WHERE name = ANY ($1)", [.array(names)])
+        for row in rows {
+            settings[try row.string("name")] = try row.string("setting")
+        }
+        func number(_ name: String) -> Int { settings[name].flatMap { Int($0) } ?? 0 }
+        let connections = try await platform.query(
+            "SELECT count(*), pg_is_in_recovery() FROM pg_stat_activity WHERE backend_type = 'client backend'")
+        let roles = try await platform.query(
+            "SELECT rolname, rolsuper OR rolcreatedb AS creates_databases, rolsuper OR rolcreaterole AS creates_roles "
+                + "FROM pg_roles WHERE rolname = current_user")
+        guard let role = roles.first, let use = connections.first else {
+            throw UnexpectedAnswer("the catalog does not have the current user")
+        }
+        return PostgresFacts(
+            version: number("server_version_num"), versionName: settings["server_version"] ?? "unknown",
+            fsync: settings["fsync"] ?? "unknown", synchronousCommit: settings["synchronous_commit"] ?? "unknown",
+            fullPageWrites: settings["full_page_writes"] ?? "unknown",
+            connectionsMax: number("max_connections") - number("superuser_reserved_connections"),
+            connections: try use.int(at: 0), isStandby: try use.bool(at: 1),
+            access: try await PlatformAccess(of: platform),
+            createsDatabases: try role.bool("creates_databases"), createsRoles: try role.bool("creates_roles")
+        ).findings(poolMax: PostgresPoolLimits().perServer)
     }
-    func number(_ name: String) -> Int { settings[name].flatMap { Int($0) } ?? 0 }
-    let connections = try await platform.query(
-        "SELECT count(*), pg_is_in_recovery() FROM pg_stat_activity WHERE backend_type = 'client backend'")
-    let roles = try await platform.query(
-        "SELECT rolname, rolsuper OR rolcreatedb AS creates_databases, rolsuper OR rolcreaterole AS creates_roles "
-            + "FROM pg_roles WHERE rolname = current_user")
-    guard let role = roles.first, let use = connections.first else {
-        throw CommandFailure(.software, "the catalog does not have the current user")
-    }
-    return PostgresFacts(
-        version: number("server_version_num"), versionName: settings["server_version"] ?? "unknown",
-        fsync: settings["fsync"] ?? "unknown", synchronousCommit: settings["synchronous_commit"] ?? "unknown",
-        fullPageWrites: settings["full_page_writes"] ?? "unknown",
-        connectionsMax: number("max_connections") - number("superuser_reserved_connections"),
-        connections: try use.int(at: 0), isStandby: try use.bool(at: 1), role: try role.string("rolname"),
-        createsDatabases: try role.bool("creates_databases"), createsRoles: try role.bool("creates_roles")
-    ).findings(poolMax: PostgresPoolLimits().perServer)
 }
 
 /// What PostgreSQL says of itself.
@@ -45,7 +51,7 @@ struct PostgresFacts: Sendable, Hashable {
     var connectionsMax: Int
     var connections: Int
     var isStandby: Bool
-    var role: String
+    var access: PlatformAccess
     var createsDatabases: Bool
     var createsRoles: Bool
 
@@ -60,18 +66,18 @@ struct PostgresFacts: Sendable, Hashable {
                 ? .ok("postgres", "version \(self.versionName)")
                 : .fail(
                     "postgres", "version \(self.versionName) is too old", remedy: "use PostgreSQL 15 or newer",
-                    exit: .configuration))
+                    cause: .configuration))
         if self.isStandby {
             findings.append(
                 .fail(
                     "postgres", "is a standby: nothing can be written", remedy: "let DATABASE_URL name the primary",
-                    exit: .configuration))
+                    cause: .configuration))
         }
         for (setting, value) in [("fsync", self.fsync), ("full_page_writes", self.fullPageWrites)] where value != "on" {
             findings.append(
                 .fail(
                     "postgres", "\(setting) is \(value): a crash of the machine can destroy every database",
-                    remedy: "set \(setting) = on in postgresql.conf and reload", exit: .configuration))
+                    remedy: "set \(setting) = on in postgresql.conf and reload", cause: .configuration))
         }
         if self.synchronousCommit == "off" {
             findings.append(
@@ -83,7 +89,7 @@ struct PostgresFacts: Sendable, Hashable {
         if self.fsync == "on", self.fullPageWrites == "on", self.synchronousCommit != "off" {
             findings.append(.ok("postgres", "commits are durable (fsync, full_page_writes, synchronous_commit)"))
         }
-        findings += self.connectionFindings(poolMax: poolMax) + self.rightFindings
+        findings += self.connectionFindings(poolMax: poolMax) + self.rightFindings + [self.opennessFinding]
         return findings
     }
 
@@ -102,6 +108,18 @@ struct PostgresFacts: Sendable, Hashable {
         return [.ok("postgres", use)]
     }
 
+    /// Nothing is readable to who connects (no table is granted to PUBLIC), so it is no failure; but a family's
+    /// password should open the family's database alone.
+    private var opennessFinding: Finding {
+        guard self.access.isOpenToPublic else {
+            return .ok("postgres", "database \(self.access.database) is closed to PUBLIC")
+        }
+        return .warn(
+            "postgres",
+            "PUBLIC may connect to the platform's database \(self.access.database): every family's role may",
+            remedy: self.access.closing)
+    }
+
     private var rightFindings: [Finding] {
         let missing = [self.createsDatabases ? nil : "CREATEDB", self.createsRoles ? nil : "CREATEROLE"]
             .compactMap { $0 }
@@ -109,12 +127,13 @@ struct PostgresFacts: Sendable, Hashable {
             return [
                 .warn(
                     "postgres",
-                    "role \(self.role) lacks \(missing.joined(separator: " and ")): it cannot make "
+                    "role \(self.access.role) lacks \(missing.joined(separator: " and ")): it cannot make "
                         + "families' databases on this server",
-                    remedy: "ALTER ROLE \(self.role) \(missing.joined(separator: " ")); or give database_servers an "
+                    remedy:
+                        "ALTER ROLE \(self.access.role) \(missing.joined(separator: " ")); or give database_servers an "
                         + "admin_user that may")
             ]
         }
-        return [.ok("postgres", "role \(self.role) may create databases and roles")]
+        return [.ok("postgres", "role \(self.access.role) may create databases and roles")]
     }
 }
