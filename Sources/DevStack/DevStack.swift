@@ -77,24 +77,49 @@ public final class DevStack: Sendable {
     /// Starts everything, and returns when the API answers.
     ///
     /// - Throws: `ProcessError` (a missing program, a locked directory, a server that does not start), `TenancyError`
-    ///   (migrations). What was started before is stopped.
+    ///   (migrations); when the task is cancelled, what the step that was on makes of it. What was started is stopped.
     public static func start(_ configuration: Configuration, logger: Logger) async throws -> DevStack {
         try FileSystem.makeDirectory(configuration.directory, mode: 0o755)
         let lock = try DirectoryLock.acquire(directory: configuration.directory)
         let secrets = try DevSecrets.loadOrMake(in: configuration.directory)
-        async let redisStart = LocalRedis.start(
-            directory: "\(configuration.directory)/redis", leash: configuration.executable, logger: logger)
-        var postgresConfiguration = LocalPostgres.Configuration()
-        postgresConfiguration.maxConnections = 300
-        postgresConfiguration.settings = configuration.postgresSettings
-        if configuration.isTemporary {
-            postgresConfiguration.syncsNewCluster = false
-            postgresConfiguration.stopSignal = .quit
+        let (redis, postgres) = try Self.prepareServers(configuration, logger: logger)
+        do {
+            async let redisStart: Void = redis.start()
+            try await postgres.start()
+            try await redisStart
+            return try await Self.start(configuration, secrets, lock, redis, postgres, logger: logger)
+        } catch {
+            async let redisStop: Void = redis.stop()
+            async let postgresStop: Void = postgres.stop()
+            _ = await (redisStop, postgresStop)
+            lock.release()
+            throw error
         }
-        let postgres = try await LocalPostgres.start(
-            directory: "\(configuration.directory)/postgres", configuration: postgresConfiguration,
+    }
+
+    private static func prepareServers(
+        _ configuration: Configuration, logger: Logger
+    ) throws -> (LocalRedis, LocalPostgres) {
+        var settings = LocalPostgres.Configuration()
+        settings.maxConnections = 300
+        settings.settings = configuration.postgresSettings
+        if configuration.isTemporary {
+            settings.syncsNewCluster = false
+            settings.stopSignal = .quit
+        }
+        let redis = try LocalRedis(
+            directory: "\(configuration.directory)/redis", leash: configuration.executable, logger: logger)
+        let postgres = try LocalPostgres(
+            directory: "\(configuration.directory)/postgres", configuration: settings,
             leash: configuration.executable, logger: logger)
-        let redis = try await redisStart
+        return (redis, postgres)
+    }
+
+    /// The second half of the start: what needs the servers.
+    private static func start(
+        _ configuration: Configuration, _ secrets: DevSecrets, _ lock: DirectoryLock, _ redis: LocalRedis,
+        _ postgres: LocalPostgres, logger: Logger
+    ) async throws -> DevStack {
         guard let redisURL = redis.url, let maintenance = postgres.url(database: "postgres"),
             let platform = postgres.url(database: Self.platformDatabase)
         else { throw ProcessError(.startFailed, "a private server stopped right after its start") }
@@ -110,9 +135,16 @@ public final class DevStack: Sendable {
         environment["CHOREWHEEL_MIGRATIONS"] = configuration.migrations
         try Self.write(environment, to: "\(configuration.directory)/env")
 
+        try Task.checkCancellation()
         let program = StackProgram(configuration: configuration, environment: environment)
         let api = try program.startAPI(port: port)
-        let workers = try program.startWorkers()
+        let workers: ChildProcess
+        do {
+            workers = try program.startWorkers()
+        } catch {
+            await api.stop(grace: StackProgram.apiGrace)
+            throw error
+        }
         let stack = DevStack(
             configuration: configuration, environment: environment, lock: lock, redis: redis, postgres: postgres,
             api: api, workers: workers)

@@ -112,7 +112,8 @@ final class ConnectionHandle {
             return
         }
         let cancel = CancelTicket(pointer: ticket)
-        DispatchQueue.global().async { completion(cancel.send()) }
+        // Not on the queue of `NameResolution`: a server that hangs may keep this thread until it ends.
+        DispatchQueue.global(qos: .utility).async { completion(cancel.send()) }
     }
 }
 

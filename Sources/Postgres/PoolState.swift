@@ -1,61 +1,21 @@
 // The pool's mind: who may have which connection, who waits, what is closed to make room. A pure value: events in,
 // actions out; no clock, no lock, no socket (`PostgresPool` performs). Invariants:
 //  1. Open connections never pass `perDatabase`, `perServer` or `total`; waiters never pass `waiters`.
-//  2. A waiter ends exactly once: granted, withdrawn, expired or turned away.
+//  2. A waiter ends exactly once: granted, withdrawn, expired, unreachable or turned away.
 //  3. A line's waiters are served in the order in which they came, and nobody of that line overtakes them.
 //  4. No waiter waits while it could be served: each event that frees something returns the grants it makes possible,
 //     oldest first.
+//  5. While a server is known to be away, one connection a delay is tried (`ServerOutage`); whoever could only have a
+//     new one is told why at once instead of waiting. Open connections are lent as ever.
 
 struct PoolState {
     typealias Instant = ContinuousClock.Instant
 
-    struct Server: Hashable {
-        let host: String
-        let port: Int
-    }
-
-    struct Database: Hashable {
-        let server: Server
-        let name: String
-    }
-
-    /// Connections that are interchangeable: same database, same user, same settings.
-    struct Line: Hashable {
-        let configuration: PostgresConfiguration
-        var server: Server { Server(host: configuration.host, port: configuration.port) }
-        var database: Database { Database(server: server, name: configuration.database) }
-    }
-
-    struct ConnectionID: Hashable { let number: UInt64 }
-    struct WaiterID: Hashable, Comparable {
-        let number: UInt64
-        static func < (left: WaiterID, right: WaiterID) -> Bool { left.number < right.number }
-    }
-
-    /// How a caller gets its connection.
-    enum Start: Equatable {
-        /// Take this open one; look whether it is alive (`replace` if not).
-        case lend(ConnectionID)
-        /// Open one under this id, after closing the other; answer with `opened` or `remove`.
-        case open(ConnectionID, closing: ConnectionID?)
-    }
-
-    enum AcquireAction: Equatable {
-        case start(Start)
-        case wait(WaiterID)
-        case refuse(PostgresError.Code)
-    }
-
-    struct Grant: Equatable {
-        let waiter: WaiterID
-        let start: Start
-    }
-
-    /// What follows from an event; everything in it is independent of each other.
-    struct Consequences: Equatable {
-        var close: [ConnectionID] = []
-        var grants: [Grant] = []
-        var expired: [WaiterID] = []
+    private enum Possibility {
+        case possible(Start)
+        case unreachable
+        /// At a limit, with nothing idle to make room.
+        case full
     }
 
     private enum Phase: Equatable {
@@ -85,17 +45,30 @@ struct PoolState {
     private var waiting: [WaiterID: Waiter] = [:]
     /// Each line's waiters in order; those no longer in `waiting` are skipped.
     private var queues: [Line: WaiterQueue] = [:]
+    /// One for each endpoint whose last attempt found nobody.
+    private var outages: [Endpoint: ServerOutage] = [:]
+    private var jitter: Jitter
     private var lastNumber: UInt64 = 0
     private(set) var isClosed = false
 
-    init(limits: PostgresPoolLimits) { self.limits = limits }
+    /// - Parameter seed: of the delays' jitter.
+    init(limits: PostgresPoolLimits, seed: UInt64) {
+        self.limits = limits
+        self.jitter = Jitter(seed: seed)
+    }
 
     // MARK: Events
 
     /// Somebody wants a connection.
     mutating func acquire(_ line: Line, now: Instant) -> AcquireAction {
         guard !isClosed else { return .refuse(.poolClosed) }
-        if head(of: line) == nil, let start = start(line) { return .start(start) }
+        if head(of: line) == nil {
+            switch start(line, now: now) {
+            case .possible(let start): return .start(start)
+            case .unreachable: return .unreachable
+            case .full: break
+            }
+        }
         guard waiting.count < limits.waiters else { return .refuse(.poolExhausted) }
         let waiter = WaiterID(number: mint())
         waiting[waiter] = Waiter(line: line, deadline: now + limits.acquireTimeout)
@@ -105,17 +78,26 @@ struct PoolState {
 
     /// The connection that was to be opened is open, and leased.
     mutating func opened(_ id: ConnectionID) {
-        precondition(slots[id]?.phase == .opening, "opened, but was not being opened")
+        guard let slot = slots[id], slot.phase == .opening else {
+            preconditionFailure("opened, but was not being opened")
+        }
         slots[id]?.phase = .leased
+        outages[slot.line.endpoint] = nil
     }
 
-    /// The lent connection was found dead before its use: its holder opens another in its place, under the new id.
-    mutating func replace(_ id: ConnectionID) -> ConnectionID {
-        guard let slot = slots.removeValue(forKey: id) else { preconditionFailure("replaced what is not there") }
+    /// The lent connection was found dead before its use: its holder opens another in its place, if the server is not
+    /// known to be away.
+    mutating func replace(_ id: ConnectionID, now: Instant) -> Replacement {
+        guard let slot = slots[id] else { preconditionFailure("replaced what is not there") }
         precondition(slot.phase == .leased, "replaced what is not leased")
+        guard mayOpen(slot.line.endpoint, now: now) else {
+            forget(id)
+            return .unreachable(granting(now))
+        }
+        slots[id] = nil
         let successor = ConnectionID(number: mint())
         slots[successor] = Slot(line: slot.line, phase: .opening, isRetiring: slot.isRetiring)
-        return successor
+        return .open(successor)
     }
 
     /// Its user is done with the connection.
@@ -124,18 +106,31 @@ struct PoolState {
         precondition(slot.phase == .leased, "released what is not leased")
         guard isReusable, !slot.isRetiring, !isClosed else {
             forget(id)
-            return Consequences(close: [id], grants: grants())
+            return granting(now, Consequences(close: [id]))
         }
         slots[id]?.phase = .idle(since: now)
         idle[slot.line, default: []].append(id)
-        return Consequences(grants: grants())
+        return granting(now)
     }
 
     /// The connection could not be opened.
-    mutating func remove(_ id: ConnectionID) -> Consequences {
-        precondition(slots[id]?.phase == .opening, "removed what was not being opened")
+    ///
+    /// - Parameter failure: why. A reason that is not the server's absence (a wrong password, a cancelled caller)
+    ///   delays nobody else.
+    mutating func remove(_ id: ConnectionID, because failure: PostgresError, now: Instant) -> Consequences {
+        guard let slot = slots[id], slot.phase == .opening else {
+            preconditionFailure("removed what was not being opened")
+        }
         forget(id)
-        return Consequences(grants: grants())
+        if failure.isServerAway {
+            let endpoint = slot.line.endpoint
+            if outages[endpoint] == nil {
+                outages[endpoint] = ServerOutage(failure, now: now, jitter: jitter.next())
+            } else {
+                outages[endpoint]?.failed(failure)
+            }
+        }
+        return granting(now)
     }
 
     /// The waiter no longer wants one. False if it has been granted, or has ended, already.
@@ -153,8 +148,7 @@ struct PoolState {
             return id
         }
         for id in consequences.close { forget(id) }
-        consequences.grants = grants()
-        return consequences
+        return granting(now, consequences)
     }
 
     /// When `tick` has something to do next.
@@ -168,7 +162,7 @@ struct PoolState {
     }
 
     /// The database's connections are to go: idle ones now, the others at their return.
-    mutating func retire(_ database: Database) -> Consequences {
+    mutating func retire(_ database: Database, now: Instant) -> Consequences {
         var consequences = Consequences()
         for (id, slot) in slots where slot.line.database == database {
             if case .idle = slot.phase {
@@ -178,8 +172,7 @@ struct PoolState {
             }
         }
         for id in consequences.close { forget(id) }
-        consequences.grants = grants()
-        return consequences
+        return granting(now, consequences)
     }
 
     /// No more connections: idle ones are closed now, the others at their return; waiters are turned away (`expired`).
@@ -193,6 +186,9 @@ struct PoolState {
         queues = [:]
         return consequences
     }
+
+    /// Why the endpoint could not be reached the last time; nil if it could.
+    func failure(at endpoint: Endpoint) -> PostgresError? { outages[endpoint]?.failure }
 
     // MARK: Figures
 
@@ -211,34 +207,41 @@ struct PoolState {
     }
 
     /// A connection for the line: the idle one used last, a new one, or a new one in an idle one's place.
-    private mutating func start(_ line: Line) -> Start? {
+    private mutating func start(_ line: Line, now: Instant) -> Possibility {
         if let id = idle[line]?.popLast() {
             if idle[line]?.isEmpty == true { idle[line] = nil }
             slots[id]?.phase = .leased
-            return .lend(id)
+            return .possible(.lend(id))
         }
         let database = line.database
         let server = line.server
         let victim: ConnectionID?
         // The narrowest limit that is reached says where room has to be made; room there is room in the wider ones.
         if openCount(to: database) >= limits.perDatabase {
-            guard let found = longestIdle(where: { $0.database == database }) else { return nil }
+            guard let found = longestIdle(where: { $0.database == database }) else { return .full }
             victim = found
         } else if openCount(on: server) >= limits.perServer {
-            guard let found = longestIdle(where: { $0.server == server }) else { return nil }
+            guard let found = longestIdle(where: { $0.server == server }) else { return .full }
             victim = found
         } else if slots.count >= limits.total {
-            guard let found = longestIdle(where: { _ in true }) else { return nil }
+            guard let found = longestIdle(where: { _ in true }) else { return .full }
             victim = found
         } else {
             victim = nil
         }
+        guard mayOpen(line.endpoint, now: now) else { return .unreachable }
         if let victim { forget(victim) }
         let id = ConnectionID(number: mint())
         slots[id] = Slot(line: line, phase: .opening)
         openByDatabase[database, default: 0] += 1
         openByServer[server, default: 0] += 1
-        return .open(id, closing: victim)
+        return .possible(.open(id, closing: victim))
+    }
+
+    /// Whether a connection may be tried now; during an outage this counts as an attempt.
+    private mutating func mayOpen(_ endpoint: Endpoint, now: Instant) -> Bool {
+        guard outages[endpoint] != nil else { return true }
+        return outages[endpoint]?.beginAttempt(now: now, jitter: jitter.next()) ?? true
     }
 
     private func longestIdle(where isInScope: (Line) -> Bool) -> ConnectionID? {
@@ -262,26 +265,34 @@ struct PoolState {
         openByServer[database.server] = openByServer[database.server].flatMap { $0 > 1 ? $0 - 1 : nil }
     }
 
-    /// Serves waiters until nobody else can be served: of the lines' first ones always the oldest that can.
-    private mutating func grants() -> [Grant] {
-        var made: [Grant] = []
+    /// Serves waiters until nobody else can be served: of the lines' first ones always the oldest that can. Those whose
+    /// server is away are told so.
+    private mutating func granting(_ now: Instant, _ others: Consequences = Consequences()) -> Consequences {
+        var consequences = others
         guard !waiting.isEmpty else {
             queues = [:]
-            return made
+            return consequences
         }
-        var isProgress = true
-        while isProgress {
-            isProgress = false
-            let heads = Array(queues.keys).compactMap { line in head(of: line).map { ($0, line) } }
-            for (waiter, line) in heads.sorted(by: { $0.0 < $1.0 }) {
-                guard let start = start(line) else { continue }
-                waiting[waiter] = nil
-                made.append(Grant(waiter: waiter, start: start))
-                isProgress = true
-                break
+        while settleOldest(now, &consequences) {}
+        return consequences
+    }
+
+    /// False if every line's first waiter has to wait on.
+    private mutating func settleOldest(_ now: Instant, _ consequences: inout Consequences) -> Bool {
+        let heads = Array(queues.keys).compactMap { line in head(of: line).map { ($0, line) } }
+        for (waiter, line) in heads.sorted(by: { $0.0 < $1.0 }) {
+            switch start(line, now: now) {
+            case .possible(let start):
+                consequences.grants.append(Grant(waiter: waiter, start: start))
+            case .unreachable:
+                consequences.unreachable.append(Unreachable(waiter: waiter, endpoint: line.endpoint))
+            case .full:
+                continue
             }
+            waiting[waiter] = nil
+            return true
         }
-        return made
+        return false
     }
 
     /// The line's first waiter that still waits.

@@ -123,9 +123,8 @@ public struct PostgresConfiguration: Sendable, Hashable {
             ("client_encoding", "UTF8"),
             // Kerberos encryption is probed by default, with blocking look-ups and a round trip.
             ("gssencmode", "disable"),
-            // A machine that vanished is noticed after about a minute, not after two hours.
-            ("keepalives_idle", "30"), ("keepalives_interval", "10"), ("keepalives_count", "3"),
         ]
+        list += Self.liveness
         if !addresses.isEmpty { list.append(("hostaddr", addresses.joined(separator: ","))) }
         if let password { list.append(("password", password)) }
         if let applicationName { list.append(("application_name", applicationName)) }
@@ -137,6 +136,15 @@ public struct PostgresConfiguration: Sendable, Hashable {
         }
         return list
     }
+
+    /// A machine that vanished, or that takes nothing more of what is sent, is noticed within 20 s, not after hours:
+    /// silence is probed after 10 s and then every 5 s; the kernel gives up when nothing was acknowledged for 15 s, or
+    /// (a platform without TCP_USER_TIMEOUT, where libpq skips that one) after two lost probes. A server whose kernel
+    /// answers although it hangs is not noticed so: that is what a statement's `timeout` is for.
+    static let liveness: [(keyword: String, value: String)] = [
+        ("keepalives", "1"), ("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_count", "2"),
+        ("tcp_user_timeout", "15000"),
+    ]
 
     static func options(statementTimeout: Duration) -> String {
         "-c statement_timeout=\(statementTimeout.wholeMilliseconds)"

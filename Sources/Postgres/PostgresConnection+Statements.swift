@@ -33,7 +33,9 @@ extension PostgresConnection {
     /// A statement that is planned (SELECT, INSERT …) is prepared at its first use and parsed once; texts made for
     /// one use belong into `execute`.
     ///
-    /// - Parameter timeout: from this call on, the place in the line included; nil means none but the server's.
+    /// - Parameter timeout: from this call on, the place in the line included; nil means none but the server's. A
+    ///   server that hangs is waited for a little longer, `StatementWatch.deliveryBound` (1 s) for the cancel request
+    ///   to be taken, `answerBound` (5 s) for its answer; then the connection is closed.
     /// - Throws: `PostgresError`: `.server`, `.timeout`, `.cancelled` (the statement was cancelled, the connection is
     ///   usable unless `isUsable` says otherwise), `.connectionLost`, `.protocolViolation` (nothing was sent).
     @discardableResult
@@ -156,11 +158,11 @@ extension PostgresConnection {
             switch action {
             case .finish(let reason):
                 return try finish(reading, form, sql, reason, handle, since: startedAt)
-            case .abandon(let reason):
+            case .abandon(let reason, let bound):
                 lose()
                 throw PostgresError(
                     reason == .timeout ? .timeout : .cancelled,
-                    "no answer to the cancel request within \(StatementWatch.answerBound); the connection was closed",
+                    "no answer to the cancel request within \(bound); the connection was closed",
                     outcomeUnknown: true)
             case .requestCancel:
                 requestCancel(handle, call)

@@ -119,6 +119,18 @@ extension PostgresError {
         }
     }
 
+    /// Whether an attempt to connect found no server that takes connections: nobody there, or one that is starting or
+    /// ending. A server that answered otherwise (a wrong password, a role's connection limit) is not away.
+    var isServerAway: Bool {
+        switch code {
+        case .connectionFailed, .connectionLost, .timeout:
+            let isComingOrGoing: Set<SQLState> = [.cannotConnectNow, .adminShutdown, .crashShutdown]
+            return sqlState.map(isComingOrGoing.contains) ?? true
+        case .server, .cancelled, .poolExhausted, .poolClosed, .invalidConfiguration, .decoding, .protocolViolation:
+            return false
+        }
+    }
+
     private static func passes(_ state: SQLState) -> Bool {
         let passingClasses: Set<Substring> = ["08", "40", "53", "58", "72"]
         let passingStates: Set<SQLState> = [

@@ -19,7 +19,9 @@ public struct PostgresPoolStatistics: Sendable, Hashable {
 /// The process's connections to any number of databases, bounded per database, per server and in all.
 ///
 /// At a limit the longest-unused connection of another database (or user) makes room; else callers wait, first come,
-/// first served. It opens on demand and keeps nothing open that was unused for `idleTimeout`.
+/// first served. It opens on demand and keeps nothing open that was unused for `idleTimeout`. A server that cannot be
+/// reached is tried again after 50 ms to 1 s; until then, whoever needs a new connection to it gets the last attempt's
+/// error at once.
 public final class PostgresPool: Sendable {
     private typealias Decision = Result<PoolState.Start, PostgresError>
 
@@ -44,7 +46,8 @@ public final class PostgresPool: Sendable {
     public init(limits: PostgresPoolLimits = .init(), logger: Logger) {
         self.limits = limits
         self.logger = logger
-        self.shared = Mutex(Shared(state: PoolState(limits: limits)))
+        self.shared = Mutex(
+            Shared(state: PoolState(limits: limits, seed: UInt64.random(in: .min ... .max))))
     }
 
     deinit { shared.withLock { $0.timer?.cancel() } }
@@ -55,7 +58,7 @@ public final class PostgresPool: Sendable {
     /// inside a transaction, busy, lost or marked (`doNotReuse`, `notifications`) is closed.
     ///
     /// - Throws: `.poolClosed`; `.poolExhausted` after `acquireTimeout` or with too many waiters; `.cancelled`; what
-    ///   `connect` throws; the body's error.
+    ///   `connect` throws, now or a moment ago; the body's error.
     @discardableResult
     public func withConnection<R: Sendable>(
         to configuration: PostgresConfiguration,
@@ -76,7 +79,7 @@ public final class PostgresPool: Sendable {
     /// be connected for.
     public func closeConnections(toDatabase database: String, host: String, port: Int) async {
         let server = PoolState.Server(host: host, port: port)
-        await perform { $0.state.retire(PoolState.Database(server: server, name: database)) }
+        await perform { $0.state.retire(PoolState.Database(server: server, name: database), now: .now) }
     }
 
     /// Turns all waiters away, closes the idle connections, and the lent ones when they come back.
@@ -100,10 +103,10 @@ public final class PostgresPool: Sendable {
         _ line: PoolState.Line
     ) async throws(PostgresError) -> (PoolState.ConnectionID, PostgresConnection) {
         guard !Task.isCancelled else { throw PostgresError(.cancelled, "the task was cancelled") }
-        let action = shared.withLock { shared in
+        let (action, failure) = shared.withLock { shared in
             let action = shared.state.acquire(line, now: .now)
             if case .wait(let waiter) = action { shared.waiters[waiter] = .registered }
-            return action
+            return (action, shared.state.failure(at: line.endpoint))
         }
         switch action {
         case .start(let start):
@@ -114,6 +117,8 @@ public final class PostgresPool: Sendable {
         case .refuse(let code):
             let closed = code == .poolClosed
             throw PostgresError(code, closed ? "the pool is closed" : "\(limits.waiters) callers wait already")
+        case .unreachable:
+            throw Self.notTriedAgain(failure)
         }
     }
 
@@ -156,17 +161,28 @@ public final class PostgresPool: Sendable {
             let connection = shared.withLock { $0.connections[id] }
             guard let connection else { preconditionFailure("the pool lent a connection it does not have") }
             if await isFit(connection) { return (id, connection) }
-            let successor = shared.withLock { shared in
-                shared.connections[id] = nil
-                return shared.state.replace(id)
-            }
-            logger.debug(
-                "replacing a connection that ended while idle", metadata: ["database": "\(line.configuration)"])
-            await connection.close()
-            return (successor, try await open(successor, line))
+            logger.debug("a connection ended while idle", metadata: ["database": "\(line.configuration)"])
+            return try await replace(id, connection, line)
         case .open(let id, let victim):
             if let victim { await shared.withLock { $0.connections.removeValue(forKey: victim) }?.close() }
             return (id, try await open(id, line))
+        }
+    }
+
+    private func replace(
+        _ id: PoolState.ConnectionID, _ dead: PostgresConnection, _ line: PoolState.Line
+    ) async throws(PostgresError) -> (PoolState.ConnectionID, PostgresConnection) {
+        let (replacement, failure) = shared.withLock { shared in
+            shared.connections[id] = nil
+            return (shared.state.replace(id, now: .now), shared.state.failure(at: line.endpoint))
+        }
+        await dead.close()
+        switch replacement {
+        case .open(let successor):
+            return (successor, try await open(successor, line))
+        case .unreachable(let consequences):
+            await perform { _ in consequences }
+            throw Self.notTriedAgain(failure)
         }
     }
 
@@ -181,7 +197,7 @@ public final class PostgresPool: Sendable {
             }
             return connection
         } catch {
-            await perform { $0.state.remove(id) }
+            await perform { $0.state.remove(id, because: error, now: .now) }
             throw error
         }
     }
@@ -199,18 +215,29 @@ public final class PostgresPool: Sendable {
         armTimer(within: limits.idleTimeout)
     }
 
+    /// The error of a caller for whom no attempt was made: the last attempt's, and saying so.
+    private static func notTriedAgain(_ failure: PostgresError?) -> PostgresError {
+        guard let failure else { return PostgresError(.connectionFailed, "the server was away a moment ago") }
+        return PostgresError(
+            failure.code, "\(failure.message) (a moment ago; not tried again yet)", sqlState: failure.sqlState)
+    }
+
     /// Applies an event and performs what follows from it.
     private func perform(
         refusal: PostgresError? = nil, _ event: (inout Shared) -> PoolState.Consequences
     ) async {
-        let (consequences, closing) = shared.withLock { shared in
+        let (consequences, closing, unreachable) = shared.withLock { shared in
             let consequences = event(&shared)
-            return (consequences, consequences.close.compactMap { shared.connections.removeValue(forKey: $0) })
+            return (
+                consequences, consequences.close.compactMap { shared.connections.removeValue(forKey: $0) },
+                consequences.unreachable.map { ($0.waiter, shared.state.failure(at: $0.endpoint)) }
+            )
         }
         for grant in consequences.grants { decide(grant.waiter, .success(grant.start)) }
         let refusal =
             refusal ?? PostgresError(.poolExhausted, "no connection became free within \(limits.acquireTimeout)")
         for waiter in consequences.expired { decide(waiter, .failure(refusal)) }
+        for (waiter, failure) in unreachable { decide(waiter, .failure(Self.notTriedAgain(failure))) }
         for connection in closing { await connection.close() }
     }
 

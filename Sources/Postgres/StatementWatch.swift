@@ -2,7 +2,8 @@
 // Pure: events in, an action out; no clock, no socket. Invariants:
 //  1. A statement is finished only when its results are drained *and* no cancel request is under way: a late one
 //     would hit the next statement.
-//  2. After the first cancel request the wait is bounded by `answerBound`.
+//  2. After the first cancel request the wait is bounded by `answerBound`, and by `deliveryBound` if not even the
+//     request gets through: then the whole server hangs or is gone, and not just this statement.
 
 struct StatementWatch {
     typealias Instant = ContinuousClock.Instant
@@ -17,19 +18,21 @@ struct StatementWatch {
         case requestCancel
         /// The results are complete; the reason is set if the statement was to be cancelled.
         case finish(Reason?)
-        /// The server does not answer: close the connection.
-        case abandon(Reason)
+        /// The server did not answer for so long: close the connection.
+        case abandon(Reason, after: Duration)
     }
 
     private enum State {
         /// → `cancelling`, or the end.
         case running
         /// → the end. The request is repeated, for one that arrives before the server read the statement is ignored.
-        case cancelling(Reason, giveUpAt: Instant, repeatAt: Instant)
+        case cancelling(Reason, giveUpAt: Instant, requestedAt: Instant)
     }
 
-    /// How long the server may take to answer a cancel request.
+    /// How long the server may take to end the statement after the first cancel request.
     static let answerBound: Duration = .seconds(5)
+    /// How long a cancel request may take to be delivered: a connection and a few bytes to the server's front process.
+    static let deliveryBound: Duration = .seconds(1)
     /// How long to wait before the request is repeated.
     static let repeatAfter: Duration = .milliseconds(500)
 
@@ -51,12 +54,17 @@ struct StatementWatch {
             if isCancelled { return cancel(.cancelled, now: now) }
             if let deadline, deadline <= now { return cancel(.timeout, now: now) }
             return .wait(until: deadline)
-        case .cancelling(let reason, let giveUpAt, let repeatAt):
+        case .cancelling(let reason, let giveUpAt, let requestedAt):
             if isDrained && !isRequestPending { return .finish(reason) }
-            if giveUpAt <= now { return .abandon(reason) }
-            if isRequestPending { return .wait(until: giveUpAt) }
+            if giveUpAt <= now { return .abandon(reason, after: Self.answerBound) }
+            if isRequestPending {
+                let deliveredBy = requestedAt + Self.deliveryBound
+                if deliveredBy <= now { return .abandon(reason, after: Self.deliveryBound) }
+                return .wait(until: min(giveUpAt, deliveredBy))
+            }
+            let repeatAt = requestedAt + Self.repeatAfter
             if repeatAt <= now {
-                state = .cancelling(reason, giveUpAt: giveUpAt, repeatAt: now + Self.repeatAfter)
+                state = .cancelling(reason, giveUpAt: giveUpAt, requestedAt: now)
                 return .requestCancel
             }
             return .wait(until: min(giveUpAt, repeatAt))
@@ -64,7 +72,7 @@ struct StatementWatch {
     }
 
     private mutating func cancel(_ reason: Reason, now: Instant) -> Action {
-        state = .cancelling(reason, giveUpAt: now + Self.answerBound, repeatAt: now + Self.repeatAfter)
+        state = .cancelling(reason, giveUpAt: now + Self.answerBound, requestedAt: now)
         return .requestCancel
     }
 }

@@ -101,10 +101,9 @@ extension RedisConnection {
             switch endpoint {
             case .tcp(let host, let port):
                 connection =
-                    try await bootstrap
+                    try await SocketLiveness.apply(to: bootstrap)
                     // A command waits for its reply: it must not wait for company in the kernel.
                     .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-                    .channelOption(.socketOption(.so_keepalive), value: 1)
                     .connect(host: host, port: port, channelInitializer: initialize)
             case .unix(let path):
                 connection = try await bootstrap.connect(unixDomainSocketPath: path, channelInitializer: initialize)

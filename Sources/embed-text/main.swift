@@ -2,6 +2,9 @@
 //
 // A file `claim_jobs.lua` becomes `EmbeddedText.claimJobs`. Texts are raw string literals, so they stay readable in
 // the generated file and compile at once (`.embedInCode` takes seconds for a few kilobytes: SwiftPM #6923).
+//
+// An output that is right already is not written: SwiftPM links this tool twice in a build from nothing, and again in
+// the next one (seen with 6.3), so that it seems new; what depends on the texts would be compiled again for nothing.
 
 import Foundation
 
@@ -28,4 +31,7 @@ for path in arguments.dropFirst().sorted() {
     lines.append("")
 }
 lines.append("}")
-try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: URL(fileURLWithPath: output))
+let generated = Data((lines.joined(separator: "\n") + "\n").utf8)
+if FileManager.default.contents(atPath: output) != generated {
+    try generated.write(to: URL(fileURLWithPath: output))
+}

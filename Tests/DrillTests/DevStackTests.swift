@@ -3,67 +3,18 @@
 import Glibc
 import JobModel
 import JobQueue
-import Logging
-import Postgres
 import Processes
-import QueueTestSupport
 import TestSupport
 import Testing
 
 @Suite("The development stack")
 struct DevStackTests {
-    /// Runs `chorewheel dev` in a directory until it says that it is up.
-    private static func start(
-        in directory: String
-    ) async throws -> (child: ChildProcess, database: PostgresConfiguration) {
-        let executable = try BuiltExecutable.path()
-        var command = ChildProcess.Configuration(executable, ["dev", "--dir", directory, "--workers", "1"])
-        command.environment = .inherited(adding: [
-            "CHOREWHEEL_MIGRATIONS": try MigrationsInSource.directory(), "CHOREWHEEL_LOG_LEVEL": "error",
-        ])
-        command.output = .file("\(directory).log")
-        command.grace = .seconds(60)
-        command.removeDirectories = []
-        let child = try ChildProcess.spawn(command, leash: executable)
-        try await eventually("the stack is up", within: .seconds(120)) {
-            if let status = child.exitStatus { throw TimeLimitExceeded(what: "dev ended: \(status)", limit: .zero) }
-            return try FileSystem.text(of: "\(directory).log")?.contains("Chorewheel is up") ?? false
-        }
-        let environment = try FileSystem.text(of: "\(directory)/env") ?? ""
-        for name in ["REDIS_URL", "DATABASE_URL", "CHOREWHEEL_URL", "CHOREWHEEL_TOKEN", "STRIPE_WEBHOOK_SECRET"] {
-            #expect(environment.contains("export \(name)='"), "\(name) is in the env file")
-        }
-        let line = try #require(environment.split(separator: "\n").first { $0.hasPrefix("export DATABASE_URL=") })
-        let url = line.dropFirst("export DATABASE_URL='".count).dropLast()
-        return (child, try PostgresConfiguration(url: String(url)))
-    }
-
-    private static func on<Value: Sendable>(
-        _ configuration: PostgresConfiguration, _ body: @Sendable (Ledger) async throws -> Value
-    ) async throws -> Value {
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
-        let pool = PostgresPool(logger: logger)
-        do {
-            let value = try await body(Ledger(database: PostgresDatabase(pool: pool, configuration: configuration)))
-            await pool.close()
-            return value
-        } catch {
-            await pool.close()
-            throw error
-        }
-    }
-
     @Test("killed with -9 while jobs run, it leaves no process behind; the next start finishes them")
     func killedInTheMiddle() async throws {
-        let directory = "/tmp/chorewheel-dev-\(JobID.mint())"
-        defer {
-            // Best effort: what stays is in /tmp, named after this test.
-            try? DirectoryRemoval.removeTree(directory)
-            unlink("\(directory).log")
-        }
-        let first = try await Self.start(in: directory)
-        let (ids, worker) = try await Self.on(first.database) { ledger in
+        let directory = DevProcess.newDirectory()
+        defer { DevProcess.remove(directory) }
+        let first = try await DevProcess.start(in: directory)
+        let (ids, worker) = try await first.withLedger { ledger in
             var ids: [JobID] = []
             for _ in 0..<4 {
                 ids.append(
@@ -89,8 +40,8 @@ struct DevStackTests {
         }
         unlink("\(directory).log")
 
-        let second = try await Self.start(in: directory)
-        try await Self.on(second.database) { ledger in
+        let second = try await DevProcess.start(in: directory)
+        try await second.withLedger { ledger in
             for id in ids {
                 try await eventually("job \(id) is done", within: .seconds(60)) {
                     try await ledger.job(id)?.state == "succeeded"
@@ -102,5 +53,50 @@ struct DevStackTests {
         let status = await second.child.stop(signal: .interrupt, grace: .seconds(60))
         #expect(status == .exited(0))
         #expect(running.allSatisfy { kill($0, 0) != 0 })
+    }
+
+    /// When in the start a signal comes.
+    enum Moment: String, CaseIterable, Sendable {
+        case atOnce, databaseIsMade, programsStart
+
+        func hasCome(_ directory: String) throws -> Bool {
+            switch self {
+            case .atOnce: try DevProcess.output(of: directory).contains("starting redis-server")
+            case .databaseIsMade: FileSystem.exists("\(directory)/postgres/cluster/data")
+            case .programsStart: FileSystem.exists("\(directory)/env")
+            }
+        }
+    }
+
+    @Test("Ctrl-C during its start stops it soon, with nothing left behind", arguments: Moment.allCases)
+    func interruptedStart(moment: Moment) async throws {
+        let directory = DevProcess.newDirectory()
+        defer { DevProcess.remove(directory) }
+        let child = try DevProcess.spawn(["dev", "--dir", directory, "--workers", "1"], output: "\(directory).log")
+        try await eventually("\(moment)", within: .seconds(120)) { try moment.hasCome(directory) }
+        let start = ContinuousClock.now
+        child.kill(SIGINT)
+        let status = try await withTimeLimit("dev ends") { await child.wait() }
+        #expect(status == .exited(0))
+        #expect(ContinuousClock.now - start < .seconds(15), "a second or two, on a busy machine")
+        let output = try DevProcess.output(of: directory)
+        #expect(output.contains("stopped.") && !output.contains("Chorewheel is up"))
+        #expect(DevProcess.processes(mentioning: directory).isEmpty)
+    }
+
+    @Test("a demonstration whose terminal goes away (SIGHUP) leaves nothing running")
+    func hangUp() async throws {
+        let directory = DevProcess.newDirectory()
+        defer { DevProcess.remove(directory) }
+        let child = try DevProcess.spawn(["demo", "--dir", directory], output: "\(directory).log")
+        try await eventually("the story has begun", within: .seconds(120)) {
+            try DevProcess.output(of: directory).contains("1. Ten families")
+        }
+        #expect(DevProcess.processes(mentioning: directory).count > 3)
+        child.kill(SIGHUP)
+        let status = try await withTimeLimit("the demonstration ends", .seconds(60)) { await child.wait() }
+        #expect(!status.isSuccess)
+        #expect(try DevProcess.output(of: directory).contains("stopping"))
+        #expect(DevProcess.processes(mentioning: directory).isEmpty)
     }
 }

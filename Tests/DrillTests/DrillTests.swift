@@ -59,8 +59,8 @@ struct DrillTests {
     func emptiedRedis() async throws {
         let servers = try await TestServers.start()
         try await QueueFixture.with(servers: servers) { queue in
-            try await queue.client.pause("diagnostics")
             try await WorkerPool.with(queue, processes: nil) { _ in
+                try await queue.client.pause("diagnostics")
                 let request = try JobRequest(
                     kind: "diagnostic.effect", target: .platform, payload: Array("{}".utf8),
                     options: EnqueueOptions(queue: "diagnostics"))

@@ -48,7 +48,7 @@ final class WorkerPool: Sendable {
             "REDIS_URL": queue.servers.redisURL,
             "CHOREWHEEL_NAMESPACE": queue.index.namespace,
             "CHOREWHEEL_SECRET_KEYS": "test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
-            "CHOREWHEEL_MIGRATIONS": try MigrationsInSource.directory(),
+            "CHOREWHEEL_MIGRATIONS": MigrationsInSource.directory,
             "CHOREWHEEL_LOG_LEVEL": "error",
         ])
         command.output = .discarded

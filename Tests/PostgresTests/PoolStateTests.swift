@@ -18,7 +18,8 @@ struct PoolStateTests {
         PoolState(
             limits: PostgresPoolLimits(
                 perDatabase: perDatabase, perServer: perServer, total: total, waiters: waiters,
-                acquireTimeout: .seconds(10), idleTimeout: .seconds(60)))
+                acquireTimeout: .seconds(10), idleTimeout: .seconds(60)),
+            seed: 1)
     }
 
     /// Acquires and opens, expecting a new connection.
@@ -124,7 +125,7 @@ struct PoolStateTests {
             return
         }
         #expect(consequences.grants.map(\.waiter) == [other])
-        let failed = state.remove(next)
+        let failed = state.remove(next, because: PostgresError(.cancelled, ""), now: start)
         #expect(failed.grants.map(\.waiter) == [same])
     }
 
@@ -145,7 +146,10 @@ struct PoolStateTests {
         let id = try open(&state, line("a"))
         _ = state.release(id, isReusable: true, now: start)
         expectEqual(state.acquire(line("a"), now: start), .start(.lend(id)))
-        let successor = state.replace(id)
+        guard case .open(let successor) = state.replace(id, now: start) else {
+            Issue.record("expected a connection in the dead one's place")
+            return
+        }
         #expect(state.openCount == 1)
         state.opened(successor)
         expectEqual(state.release(successor, isReusable: true, now: start), .init())
@@ -196,7 +200,7 @@ struct PoolStateTests {
         let other = try open(&state, line("b"))
         _ = state.release(idle, isReusable: true, now: start)
         _ = state.release(other, isReusable: true, now: start)
-        expectEqual(state.retire(line("a").database).close, [idle])
+        expectEqual(state.retire(line("a").database, now: start).close, [idle])
         expectEqual(state.release(lent, isReusable: true, now: start).close, [lent])
         #expect(state.idleCount == 1)
     }
@@ -239,7 +243,7 @@ private struct PoolWalk {
     init(seed: UInt64, start: ContinuousClock.Instant) {
         random = SplitMix(state: seed)
         now = start
-        state = PoolState(limits: limits)
+        state = PoolState(limits: limits, seed: seed)
         lines = (0..<12).map { number in
             PoolState.Line(
                 configuration: PostgresConfiguration(
@@ -269,6 +273,8 @@ private struct PoolWalk {
         case .refuse(let code):
             #expect(code == .poolExhausted)
             #expect(waiting.count == limits.waiters)
+        case .unreachable:
+            #expect(state.failure(at: line.endpoint) != nil)
         }
     }
 
@@ -277,8 +283,11 @@ private struct PoolWalk {
         case .lend(let id):
             #expect(!closed.contains(id) && !leased.contains(id))
             if Int.random(in: 0..<8, using: &random) == 0 {
-                opening.append(state.replace(id))
                 closed.insert(id)
+                switch state.replace(id, now: now) {
+                case .open(let successor): opening.append(successor)
+                case .unreachable(let consequences): perform(consequences)
+                }
             } else {
                 leased.append(id)
             }
@@ -301,7 +310,8 @@ private struct PoolWalk {
     private mutating func openOrFail() {
         guard let id = take(\.opening) else { return }
         if Int.random(in: 0..<5, using: &random) == 0 {
-            perform(state.remove(id))
+            let isAway = Bool.random(using: &random)
+            perform(state.remove(id, because: PostgresError(isAway ? .connectionFailed : .cancelled, ""), now: now))
         } else {
             state.opened(id)
             leased.append(id)
@@ -322,13 +332,17 @@ private struct PoolWalk {
         case 1: perform(state.tick(now: now))
         default:
             guard let line = lines.randomElement(using: &random) else { return }
-            perform(state.retire(line.database))
+            perform(state.retire(line.database, now: now))
         }
     }
 
     private mutating func perform(_ consequences: PoolState.Consequences) {
         for waiter in consequences.expired { expectEqual(waiting.removeValue(forKey: waiter) != nil, true) }
         for id in consequences.close { close(id) }
+        for refused in consequences.unreachable {
+            expectEqual(waiting.removeValue(forKey: refused.waiter)?.endpoint, refused.endpoint)
+            expectEqual(state.failure(at: refused.endpoint) != nil, true)
+        }
         for grant in consequences.grants {
             guard let line = waiting.removeValue(forKey: grant.waiter) else {
                 Issue.record("a waiter was served twice")

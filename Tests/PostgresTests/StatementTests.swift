@@ -108,8 +108,8 @@ struct StatementWatchTests {
     func pending() {
         var watch = StatementWatch(deadline: nil)
         _ = step(&watch, cancelled: true)
-        let giveUp = start + StatementWatch.answerBound
-        expectEqual(step(&watch, cancelled: true, pending: true, drained: true), .wait(until: giveUp))
+        let deliveredBy = start + StatementWatch.deliveryBound
+        expectEqual(step(&watch, cancelled: true, pending: true, drained: true), .wait(until: deliveredBy))
         expectEqual(step(&watch, cancelled: true, drained: true), .finish(.cancelled))
     }
 
@@ -119,11 +119,23 @@ struct StatementWatchTests {
         _ = step(&watch, cancelled: true)
         expectEqual(step(&watch, cancelled: true), .wait(until: start + StatementWatch.repeatAfter))
         expectEqual(step(&watch, at: StatementWatch.repeatAfter, cancelled: true), .requestCancel)
-        expectEqual(step(&watch, at: StatementWatch.answerBound, cancelled: true), .abandon(.cancelled))
-        var stuck = StatementWatch(deadline: nil)
-        _ = step(&stuck, cancelled: true)
         expectEqual(
-            step(&stuck, at: StatementWatch.answerBound, cancelled: true, pending: true, drained: true),
-            .abandon(.cancelled))
+            step(&watch, at: StatementWatch.answerBound, cancelled: true),
+            .abandon(.cancelled, after: StatementWatch.answerBound))
+    }
+
+    @Test("gives up soon when not even the request gets through")
+    func undelivered() {
+        let (bound, pause) = (StatementWatch.deliveryBound, StatementWatch.repeatAfter)
+        var first = StatementWatch(deadline: nil)
+        _ = step(&first, cancelled: true)
+        expectEqual(
+            step(&first, at: bound, cancelled: true, pending: true), .abandon(.cancelled, after: bound))
+        // Each request has that long, within the bound of all.
+        var second = StatementWatch(deadline: start)
+        _ = step(&second)
+        expectEqual(step(&second, at: pause), .requestCancel)
+        expectEqual(step(&second, at: bound, pending: true), .wait(until: start + pause + bound))
+        expectEqual(step(&second, at: pause + bound, pending: true), .abandon(.timeout, after: bound))
     }
 }

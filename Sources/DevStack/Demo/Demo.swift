@@ -11,7 +11,6 @@ public import Logging
 internal import Postgres
 internal import Processes
 internal import Tenancy
-internal import UnixSignals
 
 /// Runs the demonstration.
 public struct Demo: Sendable {
@@ -49,16 +48,16 @@ public struct Demo: Sendable {
     /// Runs all of it. A step or check that fails is in the report, and not thrown.
     ///
     /// - Throws: `ProcessError`, `TenancyError`: the stack could not be started; `CancellationError` after SIGINT,
-    ///   SIGTERM or a cancellation of the task. Nothing is left running then; the directory is kept, and named.
+    ///   SIGTERM, SIGHUP or a cancellation of the task. Nothing is left running then; the directory is kept, and named.
     public func run() async throws -> DemoReport {
-        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+        let signals = await StopSignals.trap()
         let directory = try DemoDirectory.make(self.configuration.directory)
         do {
             try directory.copyMigrations(from: self.configuration.migrations)
             var report = try await withThrowingTaskGroup(of: DemoReport?.self) { group in
                 group.addTask { try await self.perform(in: directory) }
                 group.addTask {
-                    for await _ in signals { return nil }
+                    await signals.wait()
                     return nil
                 }
                 let first = try await group.next() ?? nil
