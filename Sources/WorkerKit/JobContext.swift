@@ -8,8 +8,6 @@ public import Postgres
 /// One attempt's surroundings. Valid until the handler returns; using it later fails as fenced.
 public struct JobContext: Sendable {
     public let job: JobInfo
-    /// Carries the job's id, kind, attempt and family.
-    public let logger: Logger
     /// When the attempt will be cancelled.
     public let deadline: ContinuousClock.Instant
     /// The target's database: the platform's, or the family's as its application role. For reading; what must not
@@ -19,18 +17,23 @@ public struct JobContext: Sendable {
     public let platform: PostgresDatabase
 
     private let support: any AttemptSupport
+    private let plainLogger: Logger
 
+    /// - Parameter logger: The process's; the job's id, kind, attempt and family are added when it is used.
     public init(
         job: JobInfo, logger: Logger, deadline: ContinuousClock.Instant, database: PostgresDatabase,
         platform: PostgresDatabase, support: any AttemptSupport
     ) {
         self.job = job
-        self.logger = logger
+        self.plainLogger = logger
         self.deadline = deadline
         self.database = database
         self.platform = platform
         self.support = support
     }
+
+    /// Carries the job's id, kind, attempt and family. Made at each use: most attempts log nothing.
+    public var logger: Logger { self.job.named(in: self.plainLogger) }
 
     public var target: JobTarget { self.job.target }
 
@@ -100,6 +103,18 @@ public struct JobInfo: Sendable, Hashable {
         self.epoch = epoch
         self.maxAttempts = maxAttempts
         self.idempotencyKey = idempotencyKey
+    }
+}
+
+extension JobInfo {
+    /// The logger with the job's id, kind, attempt and family.
+    public func named(in logger: Logger) -> Logger {
+        var logger = logger
+        logger[metadataKey: "job"] = "\(self.id)"
+        logger[metadataKey: "kind"] = "\(self.kind)"
+        logger[metadataKey: "attempt"] = "\(self.attempt)"
+        if let family = self.target.family { logger[metadataKey: "family"] = "\(family)" }
+        return logger
     }
 }
 

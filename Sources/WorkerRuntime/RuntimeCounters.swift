@@ -5,6 +5,20 @@ internal import JobQueue
 internal import Metrics
 internal import Synchronization
 
+/// How many attempts of a batch ended how.
+struct OutcomeTally: Sendable {
+    struct Name: Hashable, Sendable {
+        let kind: JobKind
+        let outcome: String
+    }
+
+    private(set) var counts: [Name: Int] = [:]
+
+    mutating func add(_ kind: JobKind, _ settlement: Settlement) {
+        self.counts[Name(kind: kind, outcome: settlement.word), default: 0] += 1
+    }
+}
+
 /// Counts what happens to attempts and sessions.
 public final class RuntimeCounters: Sendable {
     private struct Name: Hashable {
@@ -37,9 +51,12 @@ public final class RuntimeCounters: Sendable {
         }
     }
 
-    /// An attempt ended: succeeded, retried, snoozed, parked, dead, cancelled, given_back.
-    func settled(kind: JobKind, outcome: String) {
-        self.count("attempts_settled_total", [.init("kind", kind.rawValue), .init("outcome", outcome)])
+    /// Attempts ended: succeeded, retried, snoozed, parked, dead, cancelled, given_back.
+    func settled(_ tally: OutcomeTally) {
+        for (name, amount) in tally.counts {
+            let labels = [SharedCounter.Label("kind", name.kind.rawValue), .init("outcome", name.outcome)]
+            self.count("attempts_settled_total", labels, by: amount)
+        }
     }
 
     /// An attempt's settlement was refused: another session has the job.

@@ -53,22 +53,6 @@ struct StrayTests {
         }
     }
 
-    @Test("a job may run again here while its last attempt's outcome is still being written")
-    func twoEpochs() {
-        let running = RunningAttempts(capacity: 4)
-        let job = JobID.mint()
-        let (first, second) = (AttemptID(job: job, epoch: 1), AttemptID(job: job, epoch: 2))
-        #expect(running.begin(first))
-        #expect(!running.begin(first))
-        #expect(running.begin(second))
-        running.interrupt(job, because: .cancelledByHand)
-        #expect(running.interruption(of: first) == .cancelledByHand)
-        #expect(running.interruption(of: second) == .cancelledByHand)
-        running.end(first)
-        #expect(running.contains(second))
-        #expect(running.count == 1)
-    }
-
     @Test("a batch is settled when each attempt of it is, whatever other attempts the jobs have")
     func batches() {
         let loose = Acknowledgements()

@@ -82,10 +82,12 @@ CREATE TABLE job_dispatches (
     ticket            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     job_id            uuid NOT NULL,
     due_at            timestamptz NOT NULL DEFAULT clock_timestamp(),
-    parked_family_id  uuid                                     -- whose readiness brings due_at forward
+    parked_family_id  uuid,                                    -- whose readiness brings due_at forward
+    parked_kind       text                                     -- unknown so far: a worker that has it does the same
 );
 CREATE INDEX job_dispatches_due ON job_dispatches (due_at);
 CREATE INDEX job_dispatches_parked ON job_dispatches (parked_family_id) WHERE parked_family_id IS NOT NULL;
+CREATE INDEX job_dispatches_kind ON job_dispatches (parked_kind) WHERE parked_kind IS NOT NULL;
 
 -- What a session began, a row for each batch; gone when the whole batch is settled. It finds the running jobs of a
 -- dead session without an index on a column that changes.

@@ -124,7 +124,10 @@ public struct DispatchIndex: Sendable {
         let reply = try await self.redis.run(Script.settleFast, keys: [self.base(queue)]) { command in
             command.append(session.uuid.bytes)
             command.append(JobLimits.deadFastJobsMax)
-            for attempt in settled {
+            let acknowledged = settled.filter(\.isAcknowledged)
+            command.append(acknowledged.count)
+            for attempt in acknowledged { command.append(attempt.id) }
+            for attempt in settled where !attempt.isAcknowledged {
                 command.append(attempt.act)
                 command.append(attempt.id)
                 command.append(attempt.entry)

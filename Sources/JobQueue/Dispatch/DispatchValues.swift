@@ -76,6 +76,8 @@ public struct SettledFast: Sendable, Hashable {
     /// Why it is dead, as a line of JSON; else empty.
     var note: [UInt8] = []
 
+    var isAcknowledged: Bool { self.act == "a" }
+
     /// Done: nothing is kept.
     public static func acknowledged(_ id: JobID) -> SettledFast { SettledFast(id: id.uuid.bytes, act: "a") }
 

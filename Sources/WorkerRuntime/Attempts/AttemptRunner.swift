@@ -1,5 +1,5 @@
-// Runs one attempt: finds the handler and the target's database, makes the context, runs the handler until it returns,
-// throws, or is cut short, and says what became of it. Settling is the caller's.
+// Runs one attempt in its slot: finds the handler and the target's database, makes the context, runs the handler until
+// it returns or throws, and says what became of it. Cutting it short is AttemptSlots' business, settling the caller's.
 
 internal import JobModel
 internal import JobQueue
@@ -28,89 +28,101 @@ struct AttemptRunner: Sendable {
     let session: SessionID
     /// The session's number: the epoch of its fast attempts.
     let sessionNumber: Int64
-    let running: RunningAttempts
     let counters: RuntimeCounters
-    let cancellationGrace: Duration
     let logger: Logger
 
-    /// Runs a durable attempt that was begun.
-    func run(_ job: BegunJob) async -> AttemptOutcome {
-        let logger = self.logger(for: job.id, job.kind, job.target, attempt: job.attempt)
+    /// How long an attempt of the kind may take, finding its database included.
+    func timeout(of kind: JobKind) -> Duration { self.registry.handlers[kind]?.timeout ?? .seconds(60) }
+
+    /// Runs a durable attempt that was begun. - Parameter interruption: Why it is being cut short, if it is.
+    func run(
+        _ job: BegunJob, until deadline: ContinuousClock.Instant, interruption: () -> Interruption?
+    ) async -> AttemptOutcome {
+        let info = JobInfo(job)
         guard let handler = self.handler(of: job.kind, payloadVersion: job.payloadVersion) else {
-            return self.parkUnknown(job.kind, payloadVersion: job.payloadVersion, logger: logger)
+            return self.parkUnknown(info, payloadVersion: job.payloadVersion)
         }
-        let info = JobInfo(
-            id: job.id, kind: job.kind, queue: job.queue, target: job.target, attempt: job.attempt,
-            failures: job.failures, crashes: job.crashes, epoch: job.epoch, maxAttempts: job.maxAttempts,
-            idempotencyKey: job.idempotencyKey)
         let support = DurableAttempt(
-            job: job, session: self.session, ledger: self.ledger, platform: self.platform, logger: logger)
+            job: job, session: self.session, ledger: self.ledger, platform: self.platform,
+            logger: self.logger)
         do {
-            let result = try await self.timed(handler, info) { deadline in
-                let family = try await self.database(of: job.target, handler)
-                support.lend(family)
-                let context = JobContext(
-                    job: info, logger: logger, deadline: deadline, database: family ?? self.platform,
-                    platform: self.platform, support: support)
-                let ending = await Result(catching: { try await handler.run(job.payload, context) })
+            let family = try await self.database(of: job.target, handler)
+            support.lend(family)
+            let context = JobContext(
+                job: info, logger: self.logger, deadline: deadline, database: family ?? self.platform,
+                platform: self.platform, support: support)
+            let result: [UInt8]
+            do {
+                result = try await handler.run(job.payload, context)
+            } catch {
                 await support.finishReporting()
-                return try ending.get()
+                throw error
             }
+            await support.finishReporting()
             return AttemptOutcome(settlement: .succeeded, result: result, isSettled: support.isSettled)
-        } catch  where support.isSettled {
-            logger.error("the handler failed after its effect had settled the job", metadata: ["error": "\(error)"])
-            return AttemptOutcome(settlement: .succeeded, isSettled: true)
         } catch {
-            return self.outcome(of: error, info: info, policy: handler.retryPolicy, logger: logger)
+            guard support.isSettled else { return self.outcome(of: error, interruption(), info: info) }
+            info.named(in: self.logger).error(
+                "the handler failed after its effect had settled the job", metadata: ["error": "\(error)"])
+            return AttemptOutcome(settlement: .succeeded, isSettled: true)
         }
     }
 
     /// Runs a fast attempt that was claimed.
-    func run(_ entry: FastEntry, queue: QueueName) async -> AttemptOutcome {
-        let target = JobTarget(family: entry.family)
-        let attempt = entry.failures + 1
-        let logger = self.logger(for: entry.id, entry.kind, target, attempt: attempt)
+    func run(
+        _ entry: FastEntry, queue: QueueName, until deadline: ContinuousClock.Instant,
+        interruption: () -> Interruption?
+    ) async -> AttemptOutcome {
+        let info = JobInfo(entry, queue: queue, epoch: self.sessionNumber)
         guard let handler = self.handler(of: entry.kind, payloadVersion: entry.payloadVersion) else {
-            return self.parkUnknown(entry.kind, payloadVersion: entry.payloadVersion, logger: logger)
+            return self.parkUnknown(info, payloadVersion: entry.payloadVersion)
         }
-        let info = JobInfo(
-            id: entry.id, kind: entry.kind, queue: queue, target: target, attempt: attempt, failures: entry.failures,
-            crashes: entry.crashes, epoch: self.sessionNumber, maxAttempts: entry.maxAttempts, idempotencyKey: nil)
         do {
-            let result = try await self.timed(handler, info) { deadline in
-                let database = try await self.database(of: target, handler) ?? self.platform
-                let support = FastAttempt(
-                    entry: entry, epoch: self.sessionNumber, platform: self.platform, target: database)
-                let context = JobContext(
-                    job: info, logger: logger, deadline: deadline, database: database, platform: self.platform,
-                    support: support)
-                return try await handler.run(entry.payload, context)
-            }
-            return AttemptOutcome(settlement: .succeeded, result: result)
+            let database = try await self.database(of: info.target, handler) ?? self.platform
+            let support = FastAttempt(
+                entry: entry, epoch: self.sessionNumber, platform: self.platform, target: database)
+            let context = JobContext(
+                job: info, logger: self.logger, deadline: deadline, database: database, platform: self.platform,
+                support: support)
+            _ = try await handler.run(entry.payload, context)
+            return AttemptOutcome(settlement: .succeeded)
         } catch {
-            return self.outcome(of: error, info: info, policy: handler.retryPolicy, logger: logger)
+            return self.outcome(of: error, interruption(), info: info)
         }
     }
 
-    private func logger(for id: JobID, _ kind: JobKind, _ target: JobTarget, attempt: Int) -> Logger {
-        var logger = self.logger
-        logger[metadataKey: "job"] = "\(id)"
-        logger[metadataKey: "kind"] = "\(kind)"
-        logger[metadataKey: "attempt"] = "\(attempt)"
-        if let family = target.family { logger[metadataKey: "family"] = "\(family)" }
-        return logger
+    /// What becomes of an attempt whose handler did not return after it was cut short.
+    func abandon(_ work: Assignment.Work, interruption: Interruption?) -> AttemptOutcome {
+        let info = self.info(of: work)
+        self.counters.abandoned(kind: info.kind)
+        info.named(in: self.logger).error(
+            "the handler did not return after it was cancelled; abandoned, its job is fenced from it")
+        return self.outcome(of: HandlerAbandoned(), interruption, info: info)
+    }
+
+    /// What becomes of an attempt that was cut short before it ran.
+    func cutShort(_ work: Assignment.Work, _ interruption: Interruption) -> AttemptOutcome {
+        self.outcome(of: CancellationError(), interruption, info: self.info(of: work))
+    }
+
+    private func info(of work: Assignment.Work) -> JobInfo {
+        switch work {
+        case .durable(let job): JobInfo(job)
+        case .fast(let entry, let queue): JobInfo(entry, queue: queue, epoch: self.sessionNumber)
+        }
     }
 
     private func handler(of kind: JobKind, payloadVersion: Int) -> RegisteredHandler? {
         self.registry.handlers[kind].flatMap { $0.payloadVersion >= payloadVersion ? $0 : nil }
     }
 
-    private func parkUnknown(_ kind: JobKind, payloadVersion: Int, logger: Logger) -> AttemptOutcome {
-        logger.notice("no handler here for this kind and payload version; parked for a newer worker")
+    private func parkUnknown(_ info: JobInfo, payloadVersion: Int) -> AttemptOutcome {
+        info.named(in: self.logger).notice(
+            "no handler here for this kind and payload version; parked for a newer worker")
         return AttemptOutcome(
             settlement: .park(.unknownKind, probeAfter: RetryPolicy.probeDelay(for: .unknownKind)),
             error: AttemptError(
-                type: "UnknownKind", message: "no worker knows kind \(kind), payload version \(payloadVersion)"))
+                type: "UnknownKind", message: "no worker knows kind \(info.kind), payload version \(payloadVersion)"))
     }
 
     private func database(of target: JobTarget, _ handler: RegisteredHandler) async throws -> PostgresDatabase? {
@@ -121,55 +133,20 @@ struct AttemptRunner: Sendable {
         return try await families.database(of: family, minimumSchemaVersion: handler.requiredSchemaVersion)
     }
 
-    /// Runs all of an attempt (finding its database, too) in a task of its own, so that it can be cut short at its
-    /// deadline, and abandoned if it does not heed that.
-    private func timed(
-        _ handler: RegisteredHandler, _ info: JobInfo,
-        _ body: @escaping @Sendable (ContinuousClock.Instant) async throws -> [UInt8]
-    ) async throws -> [UInt8] {
-        let ending = FirstValue<Result<[UInt8], any Error>>()
-        let id = info.attemptID
-        let deadline = ContinuousClock.now + handler.timeout
-        // Owner: this attempt. It ends with the handler; an abandoned one is counted and can settle nothing.
-        let task = Task { ending.set(await Result(catching: { try await body(deadline) })) }
-        self.running.setInterrupt(id) { [cancellationGrace] in
-            task.cancel()
-            // Owner: this attempt; cancelled when the handler returns in time.
-            let watch = Task {
-                try await Task.sleep(for: cancellationGrace)
-                ending.set(.failure(HandlerAbandoned()))
-            }
-            ending.onSet { watch.cancel() }
-        }
-        let timer = Task { [running] in
-            try await Task.sleep(until: deadline)
-            running.interrupt(id, because: .timeout)
-        }
-        defer { timer.cancel() }
-        return try await ending.value().get()
-    }
-
-    private func outcome(
-        of error: any Error, info: JobInfo, policy: RetryPolicy, logger: Logger
-    ) -> AttemptOutcome {
-        let interruption = self.running.interruption(of: info.attemptID)
-        if error is HandlerAbandoned {
-            self.counters.abandoned(kind: info.kind)
-            logger.error("the handler did not return after it was cancelled; abandoned, its job is fenced from it")
-        }
+    private func outcome(of error: any Error, _ interruption: Interruption?, info: JobInfo) -> AttemptOutcome {
         if error is Fenced {
             return AttemptOutcome(settlement: .giveBack, error: AttemptError(error), isFenced: true)
         }
-        let trouble = interruption?.trouble ?? WorkerKit.trouble(of: error)
-        var policy = policy
+        var policy = self.registry.handlers[info.kind]?.retryPolicy ?? RetryPolicy()
         policy.maxAttempts = info.maxAttempts
+        let trouble = interruption?.trouble ?? WorkerKit.trouble(of: error)
         let settlement = policy.settlement(
             for: trouble, failures: info.failures, jitter: Double.random(in: 0..<1))
         let said =
             interruption == .timeout
             ? AttemptError(type: "Timeout", message: "ran longer than its timeout")
             : AttemptError(error)
-        logger.log(
+        info.named(in: self.logger).log(
             level: settlement.isFailure ? .warning : .info, "attempt ended without success",
             metadata: ["error": "\(said.message)", "settlement": "\(settlement)"])
         return AttemptOutcome(settlement: settlement, error: said)
@@ -177,17 +154,18 @@ struct AttemptRunner: Sendable {
 }
 
 extension JobInfo {
-    fileprivate var attemptID: AttemptID { AttemptID(job: self.id, epoch: self.epoch) }
-}
+    fileprivate init(_ job: BegunJob) {
+        self.init(
+            id: job.id, kind: job.kind, queue: job.queue, target: job.target, attempt: job.attempt,
+            failures: job.failures, crashes: job.crashes, epoch: job.epoch, maxAttempts: job.maxAttempts,
+            idempotencyKey: job.idempotencyKey)
+    }
 
-extension Result where Failure == any Error {
-    /// What an asynchronous body returns or throws.
-    fileprivate init(catching body: () async throws -> Success) async {
-        do {
-            self = .success(try await body())
-        } catch {
-            self = .failure(error)
-        }
+    fileprivate init(_ entry: FastEntry, queue: QueueName, epoch: Int64) {
+        self.init(
+            id: entry.id, kind: entry.kind, queue: queue, target: JobTarget(family: entry.family),
+            attempt: entry.failures + 1, failures: entry.failures, crashes: entry.crashes, epoch: epoch,
+            maxAttempts: entry.maxAttempts, idempotencyKey: nil)
     }
 }
 

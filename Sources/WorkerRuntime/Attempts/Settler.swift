@@ -1,5 +1,5 @@
-// Records outcomes in the ledger, many in one statement: attempts hand theirs in, one loop writes them. While a write
-// is under way the next batch gathers, so that the batches grow with the load and a lone job does not wait.
+// Records durable attempts' outcomes in the ledger, many in one statement: attempts hand theirs in, one loop writes
+// them.
 //
 // Invariants:
 // 1. What was handed in is written until it is settled or known to be fenced; a database that is away is waited for.
@@ -9,7 +9,6 @@ internal import JobModel
 internal import JobQueue
 internal import Logging
 internal import Postgres
-internal import Synchronization
 
 /// The one writer of a session's settlements.
 final class Settler: Sendable {
@@ -20,11 +19,6 @@ final class Settler: Sendable {
         var queue: QueueName
     }
 
-    private struct State {
-        var waiting: [Item] = []
-        var isFinished = false
-    }
-
     /// How many outcomes one statement takes.
     private static let batch = 1000
 
@@ -33,8 +27,7 @@ final class Settler: Sendable {
     private let counters: RuntimeCounters
     private let logger: Logger
     private let onSettled: @Sendable ([Item]) -> Void
-    private let state = Mutex(State())
-    private let signal = WakeSignal()
+    private let outcomes = Batcher<Item>(most: Settler.batch)
 
     init(
         ledger: Ledger, session: SessionID, counters: RuntimeCounters, logger: Logger,
@@ -48,34 +41,13 @@ final class Settler: Sendable {
     }
 
     /// Hands an outcome in; returns at once.
-    func settle(_ item: Item) {
-        self.state.withLock { $0.waiting.append(item) }
-        self.signal.wake()
-    }
+    func settle(_ item: Item) { self.outcomes.add(item) }
 
     /// Tells the loop to end once all is written.
-    func finish() {
-        self.state.withLock { $0.isFinished = true }
-        self.signal.wake()
-    }
+    func finish() { self.outcomes.finish() }
 
     /// Writes until finished and empty, or cancelled.
-    func run() async {
-        while !Task.isCancelled {
-            let (batch, isFinished) = self.state.withLock { state in
-                let batch = Array(state.waiting.prefix(Self.batch))
-                state.waiting.removeFirst(batch.count)
-                return (batch, state.isFinished)
-            }
-            if !batch.isEmpty {
-                await self.write(batch)
-            } else if isFinished {
-                return
-            } else {
-                await self.signal.wait(atMost: .seconds(60))
-            }
-        }
-    }
+    func run() async { await self.outcomes.run { await self.write($0) } }
 
     /// - Parameter mayBeWritten: A call before may have written some: one that is missing is then ours, not fenced.
     private func write(_ batch: [Item], mayBeWritten: Bool = false) async {
@@ -119,9 +91,10 @@ final class Settler: Sendable {
     }
 
     private func tell(_ batch: [Item], _ settled: Set<JobID>, missingMayBeOurs: Bool) {
+        var tally = OutcomeTally()
         for item in batch {
             if settled.contains(item.attempt.id) || missingMayBeOurs {
-                self.counters.settled(kind: item.kind, outcome: item.attempt.settlement.word)
+                tally.add(item.kind, item.attempt.settlement)
             } else {
                 self.counters.fenced(kind: item.kind)
                 self.logger.warning(
@@ -129,6 +102,7 @@ final class Settler: Sendable {
                     metadata: ["job": "\(item.attempt.id)", "kind": "\(item.kind)", "epoch": "\(item.attempt.epoch)"])
             }
         }
+        self.counters.settled(tally)
         self.onSettled(batch)
     }
 }

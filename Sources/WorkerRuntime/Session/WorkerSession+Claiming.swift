@@ -1,4 +1,4 @@
-// A session's work: claim, begin, run, hand the outcome to the settler. One loop claims; each attempt is a task.
+// How a session gets its work: one loop claims, begins, and hands attempts to the slots.
 
 internal import JobModel
 internal import JobQueue
@@ -9,6 +9,8 @@ internal import Synchronization
 extension WorkerSession {
     /// An idle worker asks at least this often, in case a wake-up token was lost with the worker that had taken it.
     private static let longestWait: Duration = .seconds(2)
+    /// The most jobs that one call claims: Redis does nothing else meanwhile.
+    private static let claimsMost = 1000
     /// How often a session looks for jobs that Redis gave it and it does not know of: they wait no longer than those
     /// of a worker that died.
     private var strayLook: Duration { self.configuration.lease }
@@ -28,9 +30,15 @@ extension WorkerSession {
         var backoff = Backoff()
         var rotation = 0
         var nextLook = ContinuousClock.now + self.strayLook
+        var prefetch = Prefetch()
         while self.isWorking {
-            if self.running.free == 0 {
-                await self.running.freed.wait(atMost: .seconds(1))
+            let load = self.slots.load
+            prefetch.measure(ended: load.ended, now: .now)
+            let most = self.slots.capacity + prefetch.allowance
+            let room = min(most - load.count, Self.claimsMost)
+            // While jobs wait for slots there is no hurry: claims are worth more in batches.
+            guard room > 0, load.waiting == 0 || room >= most / 4 else {
+                await self.slots.freed.wait(atMost: .seconds(1))
                 continue
             }
             do {
@@ -38,7 +46,7 @@ extension WorkerSession {
                     try await self.giveBackStrays()
                     nextLook = .now + self.strayLook
                 }
-                let pass = try await self.claimPass(from: rotation)
+                let pass = try await self.claimPass(upTo: room, from: rotation)
                 rotation += 1
                 backoff.reset()
                 if pass.claimed == 0, self.isWorking {
@@ -62,7 +70,7 @@ extension WorkerSession {
         for queue in self.queues {
             let held = try await self.index.running(of: self.id, in: queue)
             guard !held.isEmpty else { continue }
-            let known = self.running.jobs.union(self.acknowledgements.ids(of: queue))
+            let known = self.slots.jobs.union(self.acknowledgements.ids(of: queue))
             let strays = held.filter { !known.contains($0) }
             guard !strays.isEmpty else { continue }
             // What was settled between the two looks has left the running set by itself.
@@ -76,11 +84,13 @@ extension WorkerSession {
     }
 
     /// Asks each queue once, beginning with another each time. - Returns: How many jobs were claimed.
-    private func claimPass(from rotation: Int) async throws -> (claimed: Int, nextDue: Duration?) {
+    private func claimPass(
+        upTo room: Int, from rotation: Int
+    ) async throws -> (claimed: Int, nextDue: Duration?) {
         var claimed = 0
         var nextDue: Duration?
         for offset in self.queues.indices {
-            let free = self.running.free
+            let free = room - claimed
             guard free > 0, self.isWorking else { break }
             let queue = self.queues[(rotation + offset) % self.queues.count]
             let settled = self.acknowledgements.take(queue)
@@ -100,10 +110,12 @@ extension WorkerSession {
             }
             claimed += claim.durable.count + claim.fast.count
             if let due = claim.nextDue { nextDue = min(nextDue ?? due, due) }
-            for entry in claim.fast {
-                guard self.running.begin(AttemptID(job: entry.id, epoch: self.number)) else { continue }
-                self.start { await self.runFast(entry, queue: queue) }
-            }
+            self.slots.assign(
+                claim.fast.map { entry in
+                    Assignment(
+                        id: AttemptID(job: entry.id, epoch: self.number), work: .fast(entry, queue),
+                        timeout: self.runner.timeout(of: entry.kind))
+                })
             if !claim.durable.isEmpty { await self.begin(claim.durable, queue: queue) }
             if !claim.unreadable.isEmpty { try await self.bury(claim.unreadable, queue: queue) }
         }
@@ -145,9 +157,10 @@ extension WorkerSession {
                 }
                 self.acknowledgements.forget(hints: ids.filter { !begun.contains($0) }, queue)
                 self.acknowledgements.open(batch: number, attempts: jobs.map(\.attemptID))
-                for job in jobs where self.running.begin(job.attemptID) {
-                    self.start { await self.runDurable(job) }
-                }
+                self.slots.assign(
+                    jobs.map { job in
+                        Assignment(id: job.attemptID, work: .durable(job), timeout: self.runner.timeout(of: job.kind))
+                    })
                 return
             } catch {
                 mayBeBegun = true
@@ -156,78 +169,6 @@ extension WorkerSession {
             // A session that stops leaves them: what Redis holds for it goes back when it ends.
             guard self.isWorking else { return }
             await backoff.pause()
-        }
-    }
-
-    private func runDurable(_ job: BegunJob) async {
-        let outcome = await self.runner.run(job)
-        if outcome.isSettled {
-            self.counters.settled(kind: job.kind, outcome: "succeeded")
-            self.acknowledgements.add(job.attemptID, job.queue)
-            self.running.end(job.attemptID)
-            return
-        }
-        if outcome.isFenced || self.isLost {
-            self.counters.fenced(kind: job.kind)
-            self.logger.warning(
-                "fenced: another session has this job now",
-                metadata: ["job": "\(job.id)", "kind": "\(job.kind)", "epoch": "\(job.epoch)"])
-            self.acknowledgements.add(job.attemptID, job.queue)
-            self.running.end(job.attemptID)
-            return
-        }
-        self.settler.settle(
-            Settler.Item(
-                attempt: SettledAttempt(
-                    id: job.id, epoch: job.epoch, settlement: outcome.settlement, result: outcome.result,
-                    error: outcome.error),
-                kind: job.kind, queue: job.queue))
-    }
-
-    private func runFast(_ entry: FastEntry, queue: QueueName) async {
-        let outcome = await self.runner.run(entry, queue: queue)
-        var backoff = Backoff()
-        var mayBeSettled = false
-        while !self.isLost, !self.hasEnded {
-            do {
-                let settled = SettledFast(entry, outcome.settlement, outcome.error)
-                let fenced = try await self.index.settle([settled], of: queue, session: self.id)
-                if fenced.isEmpty || mayBeSettled {
-                    self.counters.settled(kind: entry.kind, outcome: outcome.settlement.word)
-                } else {
-                    self.counters.fenced(kind: entry.kind)
-                }
-                break
-            } catch {
-                mayBeSettled = true
-                self.logger.error("an outcome could not be recorded; trying again", metadata: ["error": "\(error)"])
-            }
-            await backoff.pause()
-        }
-        self.running.end(AttemptID(job: entry.id, epoch: self.number))
-    }
-
-    /// Starts an attempt. Owner: this session, whose `running` counts it; it ends with its handler, and `endAttempts`
-    /// bounds that. Not a child of the claim loop: cancelling that must not cancel handlers.
-    private func start(_ attempt: @escaping @Sendable () async -> Void) {
-        Task { await attempt() }
-    }
-}
-
-extension SettledFast {
-    /// What a settlement makes of a fast job's entry.
-    init(_ entry: FastEntry, _ settlement: Settlement, _ error: AttemptError?) {
-        var entry = entry
-        switch settlement {
-        case .succeeded, .cancelled: self = .acknowledged(entry.id)
-        case .retry(let delay):
-            entry.failures += 1
-            self = .again(entry, after: delay)
-        case .snooze(let delay), .park(_, let delay): self = .again(entry, after: delay)
-        case .dead(let spent, let reason):
-            if spent { entry.failures += 1 }
-            self = .dead(entry, reason, error)
-        case .giveBack: self = .givenBack(entry)
         }
     }
 }

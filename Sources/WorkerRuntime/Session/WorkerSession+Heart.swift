@@ -37,7 +37,7 @@ extension WorkerSession {
             }
             pulse.succeeded()
             caretaker.setHasLedger(true)
-            for job in cancelled { self.running.interrupt(job, because: .cancelledByHand) }
+            for job in cancelled { self.slots.interrupt(job, because: .cancelledByHand) }
             guard caretaker.isOnDuty, pulse.isSteady else { return }
             caretaker.setExpired(try await self.ledger.expiredSessions(lease: self.configuration.lease))
         } catch {
@@ -85,7 +85,7 @@ extension WorkerSession {
             do {
                 try await self.forgetSettledBatches()
                 for (job, epoch, runningFor) in try await self.ledger.running(of: self.id)
-                where runningFor > .seconds(10) && !self.running.contains(AttemptID(job: job, epoch: epoch)) {
+                where runningFor > .seconds(10) && !self.slots.contains(AttemptID(job: job, epoch: epoch)) {
                     self.logger.error("a job ran here by the ledger only; given back", metadata: ["job": "\(job)"])
                     _ = try await self.ledger.settle(
                         [SettledAttempt(id: job, epoch: epoch, settlement: .giveBack)], session: self.id)

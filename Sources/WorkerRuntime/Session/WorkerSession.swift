@@ -29,16 +29,16 @@ final class WorkerSession: Sendable {
     let index: DispatchIndex
     let counters: RuntimeCounters
     let logger: Logger
-    let running: RunningAttempts
+    let slots: AttemptSlots
 
     let runner: AttemptRunner
     let settler: Settler
+    let fastSettler: FastSettler
     /// Settled ids that Redis still holds as running, by queue.
     let acknowledgements: Acknowledgements
     private let phase = Mutex(Phase.working)
     let phaseChanged = WakeSignal()
     let nextClaim = Mutex<Int64>(0)
-    private let ended = Atomic(false)
 
     /// In the order in which a session may go through them; each may be left out.
     private enum Phase: Int, Sendable {
@@ -67,17 +67,21 @@ final class WorkerSession: Sendable {
         self.counters = counters
         self.logger = logger
         self.acknowledgements = acknowledgements
-        let running = RunningAttempts(capacity: configuration.concurrency)
-        self.running = running
+        let slots = AttemptSlots(capacity: configuration.concurrency)
+        self.slots = slots
         self.runner = AttemptRunner(
             registry: registry, ledger: ledger, platform: platform, families: families, session: registration.id,
-            sessionNumber: number,
-            running: running, counters: counters, cancellationGrace: configuration.cancellationGrace, logger: logger)
+            sessionNumber: number, counters: counters, logger: logger)
         self.settler = Settler(
             ledger: ledger, session: registration.id, counters: counters, logger: logger
         ) { items in
             acknowledgements.add(items)
-            for item in items { running.end(item.attempt.attemptID) }
+            slots.forget(items.lazy.map(\.attempt.attemptID))
+        }
+        self.fastSettler = FastSettler(
+            index: index, session: registration.id, counters: counters, logger: logger
+        ) { attempts in
+            slots.forget(attempts)
         }
     }
 
@@ -92,7 +96,7 @@ final class WorkerSession: Sendable {
         guard self.move(to: .lost) else { return }
         self.logger.error("session lost; its attempts are cut short and settle nothing", metadata: ["why": "\(why)"])
         self.counters.sessionLost()
-        self.running.interruptAll(because: .sessionLost)
+        self.slots.interruptAll(because: .sessionLost)
     }
 
     /// Goes on to a later phase; an earlier one is ignored.
@@ -104,50 +108,60 @@ final class WorkerSession: Sendable {
             return true
         }
         self.phaseChanged.wake()
-        self.running.freed.wake()
+        self.slots.freed.wake()
         return moved
     }
 
     var isWorking: Bool { self.phase.withLock { $0 } == .working }
-    /// Nothing of the session is waited for any more.
-    var hasEnded: Bool { self.ended.load(ordering: .acquiring) }
     var isLost: Bool { self.phase.withLock { $0 } == .lost }
 
     /// Works until drained or lost. Not to be cancelled: `drain` and `hurry` end it in order.
     func run() async -> End {
+        // Ends with `close`: slots hold the session as long as they live.
+        self.slots.setPerform { turn in await self.perform(turn) }
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.settler.run() }
+            group.addTask { await self.writeOutcomes() }
+            group.addTask { await self.watchTime() }
             group.addTask { await self.stayAlive() }
             group.addTask { await self.checkItself() }
             group.addTask { await self.flushCounters() }
             await self.claimUntilToldToStop()
             await self.endAttempts()
             self.settler.finish()
-            // The settler ends by itself when all is written; a lost session has nothing to write. With the ledger away
-            // the wait has an end, too: the session's end then gives the jobs back as crashed.
+            self.fastSettler.finish()
+            // The settlers end by themselves when all is written; a lost session has nothing to write. With a store
+            // away the wait has an end, too: the session's end then gives the jobs back as crashed.
             if !self.isLost {
                 group.addTask { try? await Task.sleep(for: self.configuration.endingLimit) }
                 await group.next()
             }
             group.cancelAll()
         }
-        self.ended.store(true, ordering: .releasing)
+        self.slots.close()
         await self.flushCountersOnce()
         return self.isLost ? .lost : .stopped
     }
 
-    /// Waits for the attempts; cuts them short when the grace is over.
+    private func writeOutcomes() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.settler.run() }
+            group.addTask { await self.fastSettler.run() }
+        }
+    }
+
+    /// Waits for the attempts that run; cuts them short when the grace is over. Those that wait for a slot go back.
     private func endAttempts() async {
         let deadline = ContinuousClock.now + self.configuration.grace
-        while self.running.count > 0, self.phase.withLock({ $0 }) == .draining, .now < deadline {
-            await self.running.freed.wait(atMost: min(.seconds(1), max(deadline - .now, .milliseconds(1))))
+        self.giveBackWaiting()
+        while self.slots.count > 0, self.phase.withLock({ $0 }) == .draining, .now < deadline {
+            await self.slots.freed.wait(atMost: min(.seconds(1), max(deadline - .now, .milliseconds(1))))
         }
-        guard self.running.count > 0 else { return }
-        self.running.interruptAll(because: self.isLost ? .sessionLost : .workerStopping)
+        guard self.slots.count > 0 else { return }
+        self.slots.interruptAll(because: self.isLost ? .sessionLost : .workerStopping)
         // Each attempt ends within the cancellation grace, if only by being abandoned, and then is settled.
         let last = ContinuousClock.now + self.configuration.endingLimit
-        while self.running.count > 0, .now < last {
-            await self.running.freed.wait(atMost: .milliseconds(200))
+        while self.slots.count > 0, .now < last {
+            await self.slots.freed.wait(atMost: .milliseconds(200))
         }
     }
 }

@@ -3,13 +3,26 @@
 -- KEYS[1]  base of the queue
 -- ARGV[1]  session (16 bytes)
 -- ARGV[2]  how many dead fast jobs are kept
--- ARGV[3…] for each attempt four: what became of it, its id (16 bytes), its entry as it is to be kept, and a note:
---          'a' acknowledged (entry and note ignored) · 'g' given back to the head of its lane
---          'r<milliseconds>' to be run again after a delay · 'x' dead (the note says why, a line of JSON)
--- Returns  the ids that were fenced: they are not this session's any more, and nothing of them changed.
-local base, session, most, fenced = KEYS[1], ARGV[1], ARGV[2], {}
+-- ARGV[3]  how many attempts are acknowledged: done, nothing of them is kept
+-- ARGV[4…] their ids (16 bytes)
+-- then     for each other attempt four: what became of it, its id, its entry as it is to be kept, and a note:
+--          'g' given back to the head of its lane · 'r<milliseconds>' to be run again after a delay
+--          'x' dead (the note says why, a line of JSON)
+-- Returns  the ids that were fenced: they are not this session's any more, and nothing of them changed. (What a live
+--          session holds nobody takes from it: acknowledgements are fenced all, or not at all.)
+local base, session, most, acknowledged, fenced = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3]), {}
 local run = base .. ':run:' .. session
-for i = 3, #ARGV, 4 do
+local last = 3 + acknowledged
+if acknowledged > 0 and redis.call('EXISTS', base .. ':gone:' .. session) == 1 then
+    for i = 4, last do
+        fenced[#fenced + 1] = ARGV[i]
+    end
+else
+    for first = 4, last, 4000 do
+        redis.call('HDEL', run, unpack(ARGV, first, math.min(first + 3999, last)))
+    end
+end
+for i = last + 1, #ARGV, 4 do
     local act, id, entry = ARGV[i], ARGV[i + 1], ARGV[i + 2]
     if redis.call('HDEL', run, id) == 0 then
         fenced[#fenced + 1] = id
@@ -18,7 +31,7 @@ for i = 3, #ARGV, 4 do
         wake(base)
     elseif act == 'x' then
         bury(base, id, entry, ARGV[i + 3], most)
-    elseif act ~= 'a' then
+    else
         redis.call('ZADD', base .. ':due', milliseconds() + tonumber(act:sub(2)), entry)
     end
 end
