@@ -81,6 +81,7 @@ package func makeRouter(
         jobs: stores.jobs, families: stores.families, safety: safety, bodyBytesMax: configuration.bodyBytesMax
     ).add(to: guarded)
     QueuesRoutes(jobs: stores.jobs).add(to: guarded)
+    DeadFastJobsRoutes(jobs: stores.jobs).add(to: guarded)
     WorkersRoute(ledger: stores.jobs.ledger).add(to: guarded)
     return router
 }

@@ -22,7 +22,8 @@ extension Examination {
                 findings.append(
                     .warn(
                         "queue \(queue)", "\(audit.fastDead) dead fast jobs",
-                        remedy: "look at the workers' logs for why; they stay in Redis until someone decides"))
+                        remedy: "see why: chorewheel queues dead list \(queue); then retry, or discard, some or all: "
+                            + "chorewheel queues dead retry \(queue) --all"))
             }
             if isPaused {
                 findings.append(

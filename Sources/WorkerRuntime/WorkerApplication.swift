@@ -16,24 +16,32 @@ internal import Darwin
 
 /// Runs a worker process.
 ///
-///     @main struct Main {
-///         static func main() async throws { try await WorkerApplication.run(plugins: [GreetPlugin()]) }
-///     }
+///     try await WorkerApplication.run(plugins: [Greeter()])
+///
+/// One whose plugins have settings of their own declares them, so that a settings file may hold them and their
+/// variables are known:
+///
+///     let language = Setting("greeter.language", "Greeter: the language of its greetings. Default: en.")
+///     let settings = try await Settings(own: [language])
+///     let greeter = Greeter(language: settings.string(language.name) ?? "en")
+///     try await WorkerApplication.run(plugins: [greeter], own: [language])
 public enum WorkerApplication {
     /// Works until SIGTERM or SIGINT, then drains; a second one hurries.
     ///
     /// - Parameters:
     ///   - plugins: What this process can run.
+    ///   - own: Settings of the plugins, besides `Setting.all`.
     ///   - families: Makes what finds families' databases; nil when there are only platform jobs.
     /// - Throws: `InvalidSetting`, `JobQueueError(.unsafeRedis)`.
     public static func run(
-        plugins: [any WorkerPlugin], version: String = "unknown",
+        plugins: [any WorkerPlugin], own: [Setting] = [], version: String = "unknown",
         families: (@Sendable (Stores) async throws -> any FamilyDatabaseProvider)? = nil
     ) async throws {
         // libpq and hiredis write to sockets that may be closed.
         signal(SIGPIPE, SIG_IGN)
-        let settings = try await Settings()
+        let settings = try await Settings(own: own)
         let logger = try makeLogger(settings: settings, label: "worker")
+        settings.warnOfUnknownVariables(logger)
         let stores = try Stores(
             settings: settings, application: "chorewheel worker", reservingForLedger: true, logger: logger)
         let worker = try Worker(

@@ -6,7 +6,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(3))) struct CommandTests {
+@Suite(.timeLimit(.minutes(20))) struct CommandTests {
     @Test func `before the migration every command says what to do, and the plan changes nothing`() async throws {
         try await CommandPlatform.with(migrated: false) { platform async throws in
             let list = try await platform.run("jobs", "list", "--json")

@@ -109,6 +109,10 @@ import WorkerRuntime
         ["enqueue", "k", "--delay", "1e300"], ["jobs", "list", "--limit", "1001"], ["jobs", "list", "--state", "lost"],
         ["jobs", "retry"], ["jobs", "retry", "--kind", "k"], ["jobs", "cancel"], ["families", "signup", "--slug", "x"],
         ["migrate", "platform", "--rollback"], ["migrate", "families", "--plan", "--wait"],
+        ["queues", "dead", "list"], ["queues", "dead", "list", "q", "--limit", "101"],
+        ["queues", "dead", "list", "q", "--offset", "-1"], ["queues", "dead", "retry", "q"],
+        ["queues", "dead", "discard", "q"], ["queues", "dead", "discard", "q", "x"],
+        ["queues", "dead", "retry", "q", "0195f0a0-0000-7000-8000-000000000002", "--all"],
     ])
     func `a command line that makes no sense is a usage error`(_ arguments: [String]) async throws {
         let failure = try #require(
@@ -119,7 +123,8 @@ import WorkerRuntime
 
     @Test(arguments: [
         "serve", "work", "dev", "demo", "enqueue", "jobs", "jobs list", "jobs show", "jobs retry", "jobs cancel",
-        "queues", "queues list", "queues pause", "queues resume", "workers", "workers list", "families",
+        "queues", "queues list", "queues pause", "queues resume", "queues dead", "queues dead list",
+        "queues dead retry", "queues dead discard", "workers", "workers list", "families",
         "families signup", "families list", "families show", "migrate", "migrate platform", "migrate families",
         "migrate status", "doctor",
     ])

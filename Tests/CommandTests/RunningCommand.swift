@@ -5,6 +5,7 @@ import JobQueue
 import Logging
 import Postgres
 import Processes
+import Redis
 import TestSupport
 import Testing
 
@@ -41,37 +42,31 @@ struct CommandPlatform: Sendable {
     let namespace: String
     private let directory: String
 
-    /// The repository's, wherever the executable is.
-    private static let migrations =
-        "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/") + "/migrations"
-
-    /// Lends an empty database; drops it afterwards.
+    /// Lends a platform whose server is its fleet, as `chorewheel migrate platform` leaves it; or nothing yet.
     static func with(migrated: Bool = true, _ body: (CommandPlatform) async throws -> Void) async throws {
-        let servers = try await TestServers.shared()
-        let name = "commands_" + String(UInt64.random(in: .min ... .max), radix: 36)
-        let pool = PostgresPool(logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        let server = PostgresDatabase(pool: pool, configuration: try PostgresConfiguration(url: servers.databaseURL))
-        var configuration = server.configuration
-        configuration.database = name
-        let directory = "\(servers.directory)/\(name)"
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
-        try await server.execute(script: "CREATE DATABASE \(try quoteIdentifier(name)) TEMPLATE template0")
-        let platform = CommandPlatform(
-            servers: servers, database: PostgresDatabase(pool: pool, configuration: configuration), namespace: name,
-            directory: directory)
-        var outcome: Result<Void, any Error> = .success(())
-        do {
-            if migrated {
-                let result = try await platform.run("migrate", "platform")
-                try #require(result.exit == 0, "\(result.error)")
+        try await TestDatabase.with(migrated ? .platform : .nothing, prefix: "commands_") { lent in
+            let directory = "\(lent.servers.directory)/\(lent.name)"
+            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
+            let pool = PostgresPool(logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            do {
+                let database = PostgresDatabase(pool: pool, configuration: try PostgresConfiguration(url: lent.url))
+                if migrated {
+                    let own = database.configuration
+                    try await database.query(
+                        """
+                        INSERT INTO database_servers (name, host, port, maintenance_database)
+                        VALUES ('platform', $1, $2, $3)
+                        """, [.text(own.host), .int(own.port), .text(own.database)])
+                }
+                try await body(
+                    CommandPlatform(
+                        servers: lent.servers, database: database, namespace: lent.name, directory: directory))
+                await pool.close()
+            } catch {
+                await pool.close()
+                throw error
             }
-            try await body(platform)
-        } catch {
-            outcome = .failure(error)
         }
-        try await server.execute(script: "DROP DATABASE \(try quoteIdentifier(name)) WITH (FORCE)")
-        await pool.close()
-        try outcome.get()
     }
 
     /// Runs `chorewheel` with these arguments and waits for its end.
@@ -84,7 +79,7 @@ struct CommandPlatform: Sendable {
         let call = "\(self.directory)/\(String(UInt64.random(in: .min ... .max), radix: 36))"
         var settings = [
             "DATABASE_URL": self.database.configuration.url, "REDIS_URL": self.servers.redisURL,
-            "CHOREWHEEL_NAMESPACE": self.namespace, "CHOREWHEEL_MIGRATIONS": Self.migrations,
+            "CHOREWHEEL_NAMESPACE": self.namespace, "CHOREWHEEL_MIGRATIONS": MigrationsInSource.directory,
             "PATH": "/usr/local/bin:/usr/bin:/bin", "CALL": call,
         ]
         settings.merge(environment) { _, own in own }
@@ -99,10 +94,12 @@ struct CommandPlatform: Sendable {
     }
 
     /// Tells the doors of a kind, as a worker's start does.
-    func register(kind: String, target: TargetRule = .either, schema: String? = nil) async throws {
+    func register(
+        kind: String, durability: Durability = .durable, target: TargetRule = .either, schema: String? = nil
+    ) async throws {
         try await Ledger(database: self.database).register(kinds: [
             KindRegistration(
-                kind: kind, queue: "drills", durability: .durable, target: target, maxAttempts: 3,
+                kind: kind, queue: "drills", durability: durability, target: target, maxAttempts: 3,
                 payloadSchema: schema)
         ])
     }
@@ -110,6 +107,30 @@ struct CommandPlatform: Sendable {
     /// Makes queues known, as a worker's start does.
     func register(queues: [QueueName]) async throws {
         try await Ledger(database: self.database).register(queues: queues)
+    }
+
+    /// Makes fast jobs that died in their queue, as a worker leaves them; newest last.
+    func makeDeadFastJobs(_ count: Int, kind: JobKind = "drill.fast", in queue: QueueName) async throws -> [JobID] {
+        let redis = RedisClient(
+            configuration: try RedisConfiguration(url: self.servers.redisURL),
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        let index = DispatchIndex(redis: redis, namespace: self.namespace)
+        let client = JobQueueClient(ledger: Ledger(database: self.database), index: index)
+        try await client.open([queue])
+        let session = SessionID.mint()
+        var ids: [JobID] = []
+        for number in 0..<count {
+            let request = try JobRequest(
+                kind: kind, target: .platform, payload: Array(#"{"number":\#(number)}"#.utf8),
+                options: EnqueueOptions(queue: queue))
+            ids.append(try await client.enqueue(request, durability: .fast).id)
+            for entry in try await index.claim(upTo: 1, from: queue, session: session, settled: []).fast {
+                let error = AttemptError(type: "Oops", message: "it broke")
+                _ = try await index.settle([.dead(entry, .attemptsExhausted, error)], of: queue, session: session)
+            }
+        }
+        await redis.close()
+        return ids
     }
 
     /// A number that the database tells.

@@ -10,17 +10,10 @@ import Logging
 import Postgres
 import Redis
 import Stripe
-import Synchronization
 import Telemetry
 import Tenancy
 import TestSupport
 import Testing
-
-#if canImport(FoundationEssentials)
-import FoundationEssentials
-#else
-import Foundation
-#endif
 
 /// What a test has in its hands.
 struct APIStack: Sendable {
@@ -114,80 +107,38 @@ struct APISetup {
 func withAPI(
     _ setup: APISetup = APISetup(), _ body: @escaping @Sendable (APIStack) async throws -> Void
 ) async throws {
-    let servers = try await TestServers.shared()
-    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-    let template = try await PlatformTemplate.shared.name(servers)
-    let admin = PostgresDatabase(
-        pool: PostgresPool(logger: logger), configuration: try PostgresConfiguration(url: servers.databaseURL))
-    let name = "api_\(JobID.mint().uuid.low)"
-    try await admin.query("CREATE DATABASE \(try quoteIdentifier(name)) TEMPLATE \(try quoteIdentifier(template))")
-
-    var database = admin.configuration
-    database.database = name
-    database.port = setup.postgresPort ?? database.port
-    var redisConfiguration = try RedisConfiguration(url: setup.redisURL ?? servers.redisURL)
-    if let endpoint = setup.redisEndpoint {
-        redisConfiguration.topology = .standalone(endpoint)
-        redisConfiguration.connectTimeout = .milliseconds(200)
+    try await TestDatabase.with(.platform, prefix: "api_") { lent in
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        var database = try PostgresConfiguration(url: lent.url)
+        database.port = setup.postgresPort ?? database.port
+        var redisConfiguration = try RedisConfiguration(url: setup.redisURL ?? lent.servers.redisURL)
+        if let endpoint = setup.redisEndpoint {
+            redisConfiguration.topology = .standalone(endpoint)
+            redisConfiguration.connectTimeout = .milliseconds(200)
+        }
+        let pool = PostgresPool(logger: logger)
+        let platform = PostgresDatabase(pool: pool, configuration: database)
+        let redis = RedisClient(configuration: redisConfiguration, logger: logger)
+        let stores = ControlPlaneStores(
+            jobs: JobQueueClient(
+                ledger: Ledger(database: platform), index: DispatchIndex(redis: redis, namespace: lent.name)),
+            families: FamilyStore(platform: platform),
+            platformMigrations: try MigrationSet(directory: platformMigrations), metrics: PrometheusRegistry())
+        let result: Result<Void, any Error>
+        do {
+            let application = try makeControlPlane(setup.configuration, stores: stores, logger: logger)
+            try await application.test(setup.testing) { client in
+                try await body(APIStack(client: client, stores: stores))
+            }
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        await redis.close()
+        await pool.close()
+        try result.get()
     }
-    let pool = PostgresPool(logger: logger)
-    let platform = PostgresDatabase(pool: pool, configuration: database)
-    let redis = RedisClient(configuration: redisConfiguration, logger: logger)
-    let stores = ControlPlaneStores(
-        jobs: JobQueueClient(ledger: Ledger(database: platform), index: DispatchIndex(redis: redis, namespace: name)),
-        families: FamilyStore(platform: platform), platformMigrations: try MigrationSet(directory: platformMigrations),
-        metrics: PrometheusRegistry())
-    let result: Result<Void, any Error>
-    do {
-        let application = try makeControlPlane(setup.configuration, stores: stores, logger: logger)
-        try await application.test(setup.testing) { client in try await body(APIStack(client: client, stores: stores)) }
-        result = .success(())
-    } catch {
-        result = .failure(error)
-    }
-    await redis.close()
-    await pool.close()
-    try await admin.query("DROP DATABASE \(try quoteIdentifier(name)) WITH (FORCE)")
-    await admin.pool.close()
-    try result.get()
 }
 
 /// The platform's migrations of this checkout.
-let platformMigrations: String = {
-    let parts = #filePath.split(separator: "/").dropLast(3)
-    return "/" + parts.joined(separator: "/") + "/migrations/platform"
-}()
-
-/// A migrated database that those of the tests are copied from.
-private final class PlatformTemplate: Sendable {
-    static let shared = PlatformTemplate()
-
-    private let task = Mutex<Task<String, any Error>?>(nil)
-
-    func name(_ servers: TestServers) async throws -> String {
-        let task = self.task.withLock { task in
-            if let task { return task }
-            // Ends by itself, and belongs to all tests: the first one's end must not end it.
-            let new = Task.detached { try await Self.make(servers) }
-            task = new
-            return new
-        }
-        return try await task.value
-    }
-
-    private static func make(_ servers: TestServers) async throws -> String {
-        let name = "api_template_\(JobID.mint().uuid.low)"
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        var configuration = try PostgresConfiguration(url: servers.databaseURL)
-        let admin = PostgresDatabase(pool: PostgresPool(logger: logger), configuration: configuration)
-        try await admin.query("CREATE DATABASE \(try quoteIdentifier(name))")
-        configuration.database = name
-        let migrator = Migrator(try MigrationSet(directory: platformMigrations), logger: logger)
-        let template = PostgresDatabase(pool: admin.pool, configuration: configuration)
-        let result = try await template.withConnection { try await migrator.migrate(on: $0) }
-        #expect(result.outcome == .done)
-        // A template may have no connections.
-        await admin.pool.close()
-        return name
-    }
-}
+let platformMigrations = "\(MigrationsInSource.directory)/platform"

@@ -1,6 +1,5 @@
 // Queues, workers, probes and metrics; and what a missing store does to each.
 
-import ControlPlane
 import Hummingbird
 import JobModel
 import JobQueue
@@ -8,6 +7,14 @@ import Postgres
 import Redis
 import TestSupport
 import Testing
+
+@testable import ControlPlane
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
 
 @Suite struct OperationsTests {
     @Test func `A queue is paused and resumed in the ledger`() async throws {
@@ -57,7 +64,9 @@ import Testing
             #expect(try await api.send(.post, "/v1/jobs", #"{"kind":"test.fast"}"#).status == 201)
             let fenced = SharedCounter(
                 name: "attempts_fenced_total", labels: [.init("kind", "test.a")], value: 3)
-            try await api.stores.jobs.index.add(CounterFlush(process: .mint(), number: 1, counters: [fenced]))
+            // What a worker announces when it starts.
+            let none = SharedCounter(name: "attempts_fenced_total", labels: [.init("kind", "test.fast")], value: 0)
+            try await api.stores.jobs.index.add(CounterFlush(process: .mint(), number: 1, counters: [fenced, none]))
             let answer = try await api.send(.get, "/metrics", token: nil)
             #expect(answer.status == 200)
             #expect(answer.header("Content-Type") == "text/plain; version=0.0.4; charset=utf-8")
@@ -67,6 +76,8 @@ import Testing
             #expect(lines.contains(#"chorewheel_dispatch_faults{queue="default"} 0"#))
             #expect(lines.contains(#"chorewheel_queue_paused{queue="default"} 0"#))
             #expect(lines.contains(#"chorewheel_attempts_fenced_total{kind="test.a"} 3"#))
+            #expect(lines.contains(#"chorewheel_attempts_fenced_total{kind="test.fast"} 0"#))
+            #expect(lines.contains { $0.hasPrefix("# HELP chorewheel_attempts_fenced_total Settlements refused") })
             #expect(
                 lines.contains(#"chorewheel_http_requests_total{method="GET",route="/v1/jobs/{id}",status="200"} 1"#))
             #expect(lines.contains(#"chorewheel_scrape_failed{source="queues"} 0"#))
@@ -74,6 +85,15 @@ import Testing
             #expect(answer.text.contains("process_cpu_seconds_total"))
             #expect(answer.text.contains("chorewheel_http_request_duration_seconds_bucket"))
         }
+    }
+
+    @Test func `Every counter of the workers has a help text, and no other`() throws {
+        let path = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let file = URL(filePath: "\(path)/Sources/WorkerRuntime/RuntimeCounters.swift")
+        let source = String(decoding: try Data(contentsOf: file), as: UTF8.self)
+        let counted = Set(source.matches(of: #/"([a-z_]+_total)"/#).map { String($0.1) })
+        #expect(counted.count > 5)
+        #expect(CounterHelp.names == counted)
     }
 
     @Test func `Whole and migrated, the API is up and ready`() async throws {

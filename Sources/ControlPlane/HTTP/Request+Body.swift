@@ -63,6 +63,11 @@ extension APIContext {
         }
         return id
     }
+
+    /// The queue in the path.
+    ///
+    /// - Throws: `InvalidName`, which is a 422.
+    func queueName() throws -> QueueName { try QueueName(validating: try self.parameters.require("name")) }
 }
 
 /// The query of a request, read by name; what nobody asked for is an error.

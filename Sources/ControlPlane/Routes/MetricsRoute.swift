@@ -124,7 +124,7 @@ struct MetricsRoute: Sendable {
         Dictionary(grouping: counters, by: \.name).map { name, counters in
             MetricFamily(
                 name: PrometheusName.metric(name), kind: .counter,
-                help: "Of all workers together, since Redis last lost its memory.",
+                help: CounterHelp.text(of: name),
                 samples: counters.map { counter in
                     .init(counter.value, labels: counter.labels.map { MetricLabel($0.name, $0.value) })
                 })

@@ -17,7 +17,7 @@ struct QueuesRoutes: Sendable {
     }
 
     private func setPaused(_ paused: Bool, _ context: APIContext) async throws -> Response {
-        let queue = try QueueName(validating: try context.parameters.require("name"))
+        let queue = try context.queueName()
         if paused {
             try await self.jobs.pause(queue)
         } else {

@@ -4,6 +4,12 @@
 public import JobModel
 internal import Redis
 
+#if canImport(FoundationEssentials)
+internal import FoundationEssentials
+#else
+internal import Foundation
+#endif
+
 /// Why a fast job is dead: one line of JSON before its entry.
 struct DeathNote: Codable, Sendable, Hashable {
     var reason: DeathReason
@@ -24,14 +30,14 @@ public struct DeadFastJob: Codable, Sendable, Hashable {
     public var payload: JSONValue?
     public var reason: String?
     public var error: AttemptError?
-    /// Milliseconds since 1970, by Redis' clock.
-    public var diedAtMilliseconds: Int
+    /// RFC 3339 in UTC, by Redis' clock.
+    public var diedAt: String
 
     enum CodingKeys: String, CodingKey {
         case id, kind
         case familyID = "family_id"
         case failures, crashes, payload, reason, error
-        case diedAtMilliseconds = "died_at_ms"
+        case diedAt = "died_at"
     }
 
     init?(id: [UInt8], diedAt: Int, grave: [UInt8]?) {
@@ -47,7 +53,8 @@ public struct DeadFastJob: Codable, Sendable, Hashable {
         self.payload = entry.flatMap { try? JSONText.decode(JSONValue.self, from: $0.payload) }
         self.reason = note?.reason.rawValue
         self.error = note?.error
-        self.diedAtMilliseconds = diedAt
+        let moment = Date(timeIntervalSince1970: Double(diedAt) / 1000)
+        self.diedAt = moment.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }
 }
 

@@ -209,9 +209,20 @@ extension Ledger {
     ///   known.
     func setPaused(_ paused: Bool, queue: QueueName) async throws -> QueueSwitch {
         let rows = try await self.query(EmbeddedText.switchQueue, [.text(queue.rawValue), .bool(paused)])
-        if let row = rows.first { return try QueueSwitch(row) }
+        guard let row = rows.first else { throw try await self.unknownQueue(queue) }
+        return try QueueSwitch(row)
+    }
+
+    /// - Throws: `JobQueueError(.notFound)`: no worker ever registered the queue.
+    func requireQueue(_ queue: QueueName) async throws {
+        let known = try await self.queueSwitches()
+        if !known.contains(where: { $0.queue == queue }) { throw try await self.unknownQueue(queue) }
+    }
+
+    private func unknownQueue(_ queue: QueueName) async throws -> JobQueueError {
         let known = try await self.queueSwitches().map(\.queue.rawValue).joined(separator: ", ")
-        throw JobQueueError(.notFound, field: "queue", "there is no queue \(queue); known: \(known)")
+        let hint = known.isEmpty ? "no worker has registered any yet" : "known: \(known)"
+        return JobQueueError(.notFound, field: "queue", "there is no queue \(queue); \(hint)")
     }
 
     private func refusal(of verb: String, _ id: JobID) async throws -> JobQueueError {

@@ -84,6 +84,10 @@ struct EnqueueCommand: AsyncParsableCommand {
         try await self.common.withStores { context in
             let target = JobTarget(family: try await self.familyID(context))
             let request = try JobRequest(kind: kind, target: target, payload: payload, options: options)
+            // Redis alone has fast jobs: one that may throw them away gets none, as by the API.
+            if try await context.client.ledger.kind(kind)?.durability == .fast {
+                try await context.client.index.requireSafeSettings()
+            }
             guard self.count > 1 else {
                 let job = try await context.client.enqueueChecked(request)
                 return try context.output.show(

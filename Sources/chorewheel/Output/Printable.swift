@@ -1,6 +1,12 @@
 // Texts as a terminal may show them. What others chose (a family's name, an error's message) can hold control
 // characters, which a terminal would obey.
 
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 enum Printable {
     /// The text on one line: line breaks and tabs are spaces, other control and direction characters are U+FFFD.
     static func line(_ text: String) -> String {
