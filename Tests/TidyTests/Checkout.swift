@@ -63,7 +63,9 @@ struct Checkout: Sendable {
         "README.md", "Sources", "Tests", "deploy", "docs", "migrations", "workers",
     ]
 
-    private static let endings: Set<String> = ["swift", "sql", "lua", "json", "md", "h", "modulemap", "yml", "yaml"]
+    private static let endings: Set<String> = [
+        "swift", "sql", "lua", "json", "md", "c", "h", "modulemap", "py", "rb", "txt", "yml", "yaml",
+    ]
 
     /// Every text below a folder, hidden folders left out. Files without an ending are scripts.
     private static func paths(in folder: String) throws -> [String] {

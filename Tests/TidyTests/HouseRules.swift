@@ -81,8 +81,9 @@ enum HouseRules {
     /// Every folder of code is a target: one that Package.swift does not name is never built, its tests never run.
     static func foldersWithoutTarget(_ manifest: PackageManifest, _ files: [SourceFile]) -> [Finding] {
         let known = Set(manifest.targets.map(\.folder))
+        let roots = ["Benchmarks", "Sources", "Tests", "workers"]
         let folders = Set(
-            files.filter { ["Benchmarks", "Sources", "Tests", "workers"].contains($0.folders.first) && $0.folders.count >= 2 }
+            files.filter { roots.contains(String($0.folders.first ?? "")) && $0.folders.count >= 2 }
                 .map { $0.folders.prefix(2).joined(separator: "/") })
         return folders.subtracting(known).sorted().map { Finding($0, "is not a target in Package.swift") }
             + known.subtracting(folders).sorted().map { Finding("Package.swift", "names \($0), which is not there") }

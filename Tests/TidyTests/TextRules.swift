@@ -68,7 +68,9 @@ enum TextRules {
         Ban("fatalError(", "operating errors are thrown, programmer's errors are preconditions"),
         Ban("assert(", "what guards data guards it in release builds too: precondition"),
         Ban("assertionFailure(", "what guards data guards it in release builds too: preconditionFailure"),
-        Ban("print(", "only the command line prints; all others log") { $0.path.hasPrefix("Sources/chorewheel/") },
+        Ban("print(", "only the command line prints; all others log") {
+            $0.path.hasPrefix("Sources/chorewheel/") || $0.path.hasPrefix("Benchmarks/")
+        },
         // An hour is nobody's pause: it is a handler that does not end.
         Ban(
             "Task.sleep(", "a test waits for a signal with a limit, or moves a clock",
