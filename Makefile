@@ -27,11 +27,11 @@ release: dependencies ## Build the executable, optimised. Warnings are errors, a
 	$(SWIFT) build -c release --product chorewheel
 
 # The tests start the servers that they need, and `chorewheel` itself, which --build-tests builds too. NO_COLOR: the log
-# is read below. All tests start at once; Sources/TestSupport bounds how many have a database or servers of their own. A
-# test that was skipped has shown nothing, so it counts as failed.
+# is read below. Sources/TestSupport bounds how many tests have a database or servers of their own; no more than eight
+# run at once, so that none starves on a small machine. A test that was skipped has shown nothing: it counts as failed.
 test: build ## Run every test, against real servers that the tests start and stop
 	@rm -f $(TEST_LOG) $(TEST_LOG).status
-	@{ NO_COLOR=1 $(SWIFT) test -c $(CONFIGURATION) --skip-build --disable-xctest $(ARGS) 2>&1; \
+	@{ NO_COLOR=1 SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8 $(SWIFT) test -c $(CONFIGURATION) --skip-build --disable-xctest $(ARGS) 2>&1; \
 		echo $$? >$(TEST_LOG).status; } | tee $(TEST_LOG)
 	@if LC_ALL=C grep -E '^[^ ]+ (Test|Suite) .* skipped(\.|: ".*")$$' $(TEST_LOG); then \
 		echo "make test: the tests above were skipped, which counts as a failure" >&2; exit 1; fi

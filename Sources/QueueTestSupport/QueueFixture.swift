@@ -1,5 +1,5 @@
-// A queue of its own for each test: a database cloned from a migrated template, and a Redis namespace, so that tests
-// run in parallel and see nobody else's jobs.
+// A queue of its own for each test: a database with the platform's schema and a Redis namespace, so that tests run in
+// parallel and see nobody else's jobs.
 
 public import JobModel
 public import JobQueue
@@ -22,18 +22,18 @@ public final class QueueFixture: Sendable {
     public var ledger: Ledger { self.client.ledger }
     public var index: DispatchIndex { self.client.index }
 
-    private init(servers: TestServers, platform: PostgresConfiguration, redisURL: String, logger: Logger) throws {
+    private init(_ database: TestDatabase) throws {
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
         let pool = PostgresPool(limits: .init(perDatabase: 12), logger: logger)
         // Generous bounds: hundreds of tests share two cores, and some of them compute for seconds.
-        var redisConfiguration = try RedisConfiguration(url: redisURL)
+        var redisConfiguration = try RedisConfiguration(url: database.servers.redisURL)
         redisConfiguration.connectTimeout = .seconds(60)
         redisConfiguration.commandTimeout = .seconds(60)
-        var platform = platform
-        platform.connectTimeout = .seconds(60)
         let redis = RedisClient(configuration: redisConfiguration, logger: logger)
-        self.servers = servers
+        self.servers = database.servers
         self.pool = pool
-        self.platform = PostgresDatabase(pool: pool, configuration: platform)
+        self.platform = PostgresDatabase(pool: pool, configuration: try PostgresConfiguration(url: database.url))
         self.redis = redis
         self.client = JobQueueClient(
             ledger: Ledger(database: self.platform),
@@ -41,35 +41,23 @@ public final class QueueFixture: Sendable {
         self.logger = logger
     }
 
-    /// Lends a queue on the shared servers; its database is dropped afterwards.
+    /// Lends a queue; its database is dropped afterwards.
+    ///
+    /// - Parameter servers: nil: the shared ones.
     public static func with<Result: Sendable>(
-        _ body: @Sendable (QueueFixture) async throws -> Result
+        servers: TestServers? = nil, _ body: @Sendable (QueueFixture) async throws -> Result
     ) async throws -> Result {
-        try await self.with(servers: try await TestServers.shared(), body)
-    }
-
-    /// Lends a queue on given servers.
-    public static func with<Result: Sendable>(
-        servers: TestServers, _ body: @Sendable (QueueFixture) async throws -> Result
-    ) async throws -> Result {
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
-        let template = try await Template.of(servers, logger: logger)
-        let name = "queue_\(JobID.mint())"
-        var platform = template.configuration
-        platform.database = name
-        try await template.clone(to: name)
-        let fixture = try QueueFixture(servers: servers, platform: platform, redisURL: servers.redisURL, logger: logger)
-        do {
-            try await fixture.client.open([.default])
-            let result = try await body(fixture)
-            await fixture.close()
-            try await template.drop(name)
-            return result
-        } catch {
-            await fixture.close()
-            try? await template.drop(name)
-            throw error
+        try await TestDatabase.with(.platform, prefix: "queue_", on: servers) { database in
+            let fixture = try QueueFixture(database)
+            do {
+                try await fixture.client.open([.default])
+                let result = try await body(fixture)
+                await fixture.close()
+                return result
+            } catch {
+                await fixture.close()
+                throw error
+            }
         }
     }
 

@@ -10,7 +10,7 @@ import QueueTestSupport
 import TestSupport
 import Testing
 
-@Suite("Resumption", .timeLimit(.minutes(5)))
+@Suite("Resumption", .timeLimit(.minutes(20)))
 struct ResumptionTests {
     enum Away: String, Sendable, CaseIterable {
         case redis, postgres, both

@@ -8,7 +8,7 @@ import Redis
 import TestSupport
 import Testing
 
-@Suite("A server that vanishes", .timeLimit(.minutes(3)))
+@Suite("A server that vanishes", .timeLimit(.minutes(20)))
 struct VanishedPeerTests {
     private static let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 

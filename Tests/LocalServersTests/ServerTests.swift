@@ -12,7 +12,7 @@ import Darwin
 import Glibc
 #endif
 
-@Suite("Private servers", .timeLimit(.minutes(5)))
+@Suite("Private servers", .timeLimit(.minutes(20)))
 struct ServerTests {
     @Test("keep their data and addresses over kill -9")
     func kill9() async throws {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Postgres
 
-@Suite("A connection", .timeLimit(.minutes(2)))
+@Suite("A connection", .timeLimit(.minutes(20)))
 struct ConnectionTests {
     @Test("carries every kind of value there and back")
     func values() async throws {

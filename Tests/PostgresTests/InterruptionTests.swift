@@ -7,7 +7,7 @@ import Testing
 
 @testable import Postgres
 
-@Suite("An interruption", .timeLimit(.minutes(2)))
+@Suite("An interruption", .timeLimit(.minutes(20)))
 struct InterruptionTests {
     /// Waits until so many statements that contain the mark run on the server.
     private func running(_ count: Int, _ mark: String, _ database: PostgresDatabase) async throws {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Postgres
 
-@Suite("A pool", .timeLimit(.minutes(2)))
+@Suite("A pool", .timeLimit(.minutes(20)))
 struct PoolTests {
     private func pid(_ connection: PostgresConnection) async throws -> Int {
         try await connection.query("SELECT pg_backend_pid()")[0].int(at: 0)

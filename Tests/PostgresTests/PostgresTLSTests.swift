@@ -13,7 +13,7 @@ import Glibc
 import Darwin
 #endif
 
-@Suite("TLS", .timeLimit(.minutes(2)))
+@Suite("TLS", .timeLimit(.minutes(20)))
 struct PostgresTLSTests {
     private let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 

@@ -12,10 +12,8 @@ func withTestDatabase(
     try await TestDatabase.with(.nothing, prefix: "test \"") { database in
         let pool = PostgresPool(
             limits: limits, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        var configuration = try PostgresConfiguration(url: database.url)
-        // All tests connect at once, perhaps on a machine that is busy otherwise.
-        configuration.connectTimeout = .seconds(60)
         do {
+            let configuration = try PostgresConfiguration(url: database.url)
             try await body(PostgresDatabase(pool: pool, configuration: configuration))
         } catch {
             Issue.record(error)

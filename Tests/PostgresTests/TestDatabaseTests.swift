@@ -1,5 +1,6 @@
 // How tests get their databases: how many at once, in which order, and what becomes of those who do not wait.
 
+import Logging
 import Postgres
 import TestSupport
 import Testing
@@ -81,7 +82,7 @@ import Testing
 }
 
 @Suite("A lent database", .timeLimit(.minutes(20))) struct TestDatabaseTests {
-    @Test("is a place for all that its borrower borrows: many at once in each of many tests do not wait for each other")
+    @Test("brings its borrower a second one without waiting, so that borrowers of two do not wait for each other")
     func nested() async throws {
         // More borrowers than places, each of whom needs a second one to end.
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -101,7 +102,7 @@ import Testing
     @Test("is dropped afterwards, with whoever is connected, also when the test fails")
     func dropped() async throws {
         struct Failure: Error {}
-        let pool = PostgresPool(logger: .init(label: "test"))
+        let pool = PostgresPool(logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         let servers = try await TestServers.shared()
         let server = PostgresDatabase(pool: pool, configuration: try PostgresConfiguration(url: servers.databaseURL))
         for fails in [false, true] {

@@ -7,7 +7,7 @@ import Testing
 
 private struct Refused: Error {}
 
-@Suite("A transaction", .timeLimit(.minutes(2)))
+@Suite("A transaction", .timeLimit(.minutes(20)))
 struct TransactionTests {
     private func count(_ database: PostgresDatabase) async throws -> Int {
         try await database.query("SELECT count(*) FROM t")[0].int(at: 0)
@@ -129,7 +129,7 @@ struct TransactionTests {
     }
 }
 
-@Suite("Notifications", .timeLimit(.minutes(2)))
+@Suite("Notifications", .timeLimit(.minutes(20)))
 struct NotificationTests {
     @Test("arrive while the connection is idle, and beside its statements, and end with it")
     func arrive() async throws {

@@ -1,4 +1,4 @@
-// A database of a test's own with the platform's schema, and what the HTTP door and the runtime do with it.
+// A platform of a test's own, and what the HTTP door and the runtime do with it.
 
 import JobModel
 import JobQueue
@@ -9,12 +9,6 @@ import StripeWebhookWorker
 import TestSupport
 import Testing
 import WorkerKit
-
-#if canImport(FoundationEssentials)
-import FoundationEssentials
-#else
-import Foundation
-#endif
 
 /// A platform database of a test's own.
 struct Platform: Sendable {
@@ -100,34 +94,16 @@ struct DirectSupport: AttemptSupport {
     func report(_ progress: JobProgress) {}
 }
 
-/// Makes a database with the platform's schema, runs the body, and drops it.
+/// Lends a platform.
 func withPlatform(_ body: @Sendable (Platform) async throws -> Void) async throws {
-    let servers = try await TestServers.shared()
-    let pool = PostgresPool(logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-    let server = try PostgresConfiguration(url: servers.databaseURL)
-    let admin = PostgresDatabase(pool: pool, configuration: server)
-    var configuration = server
-    configuration.database = "stripe_\(UInt64.random(in: 0 ... .max))"
-    let name = try quoteIdentifier(configuration.database)
-    try await admin.query("CREATE DATABASE \(name)")
-    do {
-        let database = PostgresDatabase(pool: pool, configuration: configuration)
-        for script in try platformMigrations() {
-            try await database.withConnection { try await $0.execute(script: script) }
+    try await TestDatabase.with(.platform, prefix: "stripe_") { database in
+        let pool = PostgresPool(logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        do {
+            let configuration = try PostgresConfiguration(url: database.url)
+            try await body(Platform(database: PostgresDatabase(pool: pool, configuration: configuration)))
+        } catch {
+            Issue.record(error)
         }
-        try await body(Platform(database: database))
-    } catch {
-        Issue.record(error)
+        await pool.close()
     }
-    await pool.closeConnections(
-        toDatabase: configuration.database, host: configuration.host, port: configuration.port)
-    try await admin.query("DROP DATABASE \(name) WITH (FORCE)")
-    await pool.close()
-}
-
-/// The platform's migrations, in order.
-private func platformMigrations() throws -> [String] {
-    let directory = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" } + "/migrations/platform"
-    return try FileManager.default.contentsOfDirectory(atPath: directory).filter { $0.hasSuffix(".up.sql") }.sorted()
-        .map { try String(contentsOfFile: "\(directory)/\($0)", encoding: .utf8) }
 }

@@ -11,10 +11,7 @@ import WorkerKit
 @testable import Tenancy
 
 /// The repository's folder of migrations.
-func migrationsDirectory(_ name: String) -> String {
-    let parts = #filePath.split(separator: "/", omittingEmptySubsequences: false)
-    return parts.dropLast(3).joined(separator: "/") + "/migrations/" + name
-}
+func migrationsDirectory(_ name: String) -> String { "\(MigrationsInSource.directory)/\(name)" }
 
 let quietLogger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
@@ -26,27 +23,22 @@ func randomName(_ prefix: String) -> String {
     prefix + String(UInt64.random(in: .min ... .max), radix: 36)
 }
 
-/// Lends a new, empty database; drops it afterwards.
+/// Lends a new database; drops it afterwards.
 func withDatabase<Value: Sendable>(
-    _ body: (PostgresDatabase) async throws -> Value
+    _ contents: TestDatabase.Contents = .nothing, _ body: (PostgresDatabase) async throws -> Value
 ) async throws -> Value {
-    let servers = try await TestServers.shared()
-    let administration = try PostgresConfiguration(url: servers.databaseURL)
-    var configuration = administration
-    configuration.database = randomName("test_")
-    let pool = PostgresPool(logger: quietLogger)
-    let server = PostgresDatabase(pool: pool, configuration: administration)
-    let name = try quoteIdentifier(configuration.database)
-    try await server.withConnection { try await $0.execute(script: "CREATE DATABASE \(name) TEMPLATE template0") }
-    let result: Result<Value, any Error>
-    do {
-        result = .success(try await body(PostgresDatabase(pool: pool, configuration: configuration)))
-    } catch {
-        result = .failure(error)
+    try await TestDatabase.with(contents, prefix: "test_") { database in
+        let pool = PostgresPool(logger: quietLogger)
+        do {
+            let configuration = try PostgresConfiguration(url: database.url)
+            let value = try await body(PostgresDatabase(pool: pool, configuration: configuration))
+            await pool.close()
+            return value
+        } catch {
+            await pool.close()
+            throw error
+        }
     }
-    try await server.withConnection { try await $0.execute(script: "DROP DATABASE \(name) WITH (FORCE)") }
-    await pool.close()
-    return try result.get()
 }
 
 /// A migrated platform with its own server as the fleet.
@@ -58,11 +50,7 @@ struct TestPlatform: Sendable {
     static func with<Value: Sendable>(
         familyMigrations: MigrationSet? = nil, _ body: (TestPlatform) async throws -> Value
     ) async throws -> Value {
-        try await withDatabase { database in
-            let set = try MigrationSet(directory: migrationsDirectory("platform"))
-            _ = try await database.withConnection {
-                try await Migrator(set, logger: quietLogger).migrate(on: $0)
-            }
+        try await withDatabase(.platform) { database in
             let tenancy = Tenancy(
                 platform: database, secrets: try SecretBox(keys: SecretBox.makeKey(id: "test")),
                 migrations: try familyMigrations ?? MigrationSet(directory: migrationsDirectory("family")))

@@ -1,0 +1,250 @@
+// What the fast coder does not know is Foundation's: values whose `encode(to:)` does something unusual must neither be
+// written in another way, nor hold up the others.
+
+import Testing
+
+@testable import JobQueue
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+@Suite("JSON that is left to Foundation")
+struct JSONFallbackTests {
+    enum Key: String, CodingKey { case a, b, quoted = "say \"a\"" }
+
+    /// Writes itself as the closure has it.
+    struct Scripted: Encodable {
+        let script: @Sendable (any Encoder) throws -> Void
+        init(_ script: @escaping @Sendable (any Encoder) throws -> Void) { self.script = script }
+        func encode(to encoder: any Encoder) throws { try self.script(encoder) }
+    }
+
+    struct Refusal: Error {}
+
+    static let scripts: [(String, Scripted)] = [
+        (
+            "a key twice",
+            Scripted { encoder in
+                var object = encoder.container(keyedBy: Key.self)
+                try object.encode(1, forKey: .a)
+                try object.encode(2, forKey: .a)
+            }
+        ),
+        (
+            "a key twice, not in a row",
+            Scripted { encoder in
+                var object = encoder.container(keyedBy: Key.self)
+                try object.encode(1, forKey: .b)
+                try object.encode(2, forKey: .a)
+                try object.encode(3, forKey: .b)
+            }
+        ),
+        (
+            "a key with quotes",
+            Scripted { encoder in
+                var object = encoder.container(keyedBy: Key.self)
+                try object.encode(1, forKey: .quoted)
+            }
+        ),
+        (
+            "containers in turns",
+            Scripted { encoder in
+                var object = encoder.container(keyedBy: Key.self)
+                var a = object.nestedUnkeyedContainer(forKey: .a)
+                var b = object.nestedUnkeyedContainer(forKey: .b)
+                try a.encode(1)
+                try b.encode(2)
+                try a.encode(3)
+            }
+        ),
+        (
+            "a container after its end",
+            Scripted { encoder in
+                var list = encoder.unkeyedContainer()
+                var inner = list.nestedContainer(keyedBy: Key.self)
+                try list.encode(1)
+                try inner.encode(2, forKey: .a)
+            }
+        ),
+        (
+            "a container asked for twice",
+            Scripted { encoder in
+                var object = encoder.container(keyedBy: Key.self)
+                var a = object.nestedContainer(keyedBy: Key.self, forKey: .a)
+                try a.encode(1, forKey: .a)
+                var again = object.nestedContainer(keyedBy: Key.self, forKey: .a)
+                try again.encode(2, forKey: .b)
+            }
+        ),
+        (
+            "a super encoder of an object",
+            Scripted { encoder in
+                var object = encoder.container(keyedBy: Key.self)
+                try object.encode(1, forKey: .a)
+                try [2].encode(to: object.superEncoder())
+                try "x".encode(to: object.superEncoder(forKey: .b))
+            }
+        ),
+        (
+            "a super encoder of an array",
+            Scripted { encoder in
+                var list = encoder.unkeyedContainer()
+                try list.encode(1)
+                try JSONShapes.Text(text: "x").encode(to: list.superEncoder())
+                try list.encode(list.count)
+            }
+        ),
+        (
+            "a value that reads its path",
+            Scripted { encoder in
+                var object = encoder.container(keyedBy: Key.self)
+                try object.encode(
+                    Scripted { inner in
+                        var single = inner.singleValueContainer()
+                        try single.encode(inner.codingPath.map(\.stringValue))
+                    }, forKey: .a)
+            }
+        ),
+        (
+            "an error, caught",
+            Scripted { encoder in
+                var list = encoder.unkeyedContainer()
+                try? list.encode(
+                    Scripted { inner in
+                        var object = inner.container(keyedBy: Key.self)
+                        try object.encode(1, forKey: .a)
+                        throw Refusal()
+                    })
+                try? list.encode(Double.nan)
+                try list.encode(1)
+            }
+        ),
+        (
+            "an error, thrown",
+            Scripted { encoder in
+                var list = encoder.unkeyedContainer()
+                try list.encode(1)
+                throw Refusal()
+            }
+        ),
+        ("nothing", Scripted { _ in }),
+        (
+            "nothing within",
+            Scripted { encoder in
+                var list = encoder.unkeyedContainer()
+                try list.encode(Scripted { _ in })
+                try list.encode(Scripted { _ = $0.container(keyedBy: Key.self) })
+            }
+        ),
+        (
+            "a value that writes into what is around it",
+            Scripted { encoder in
+                // Used by this one encoding, while `encode(to:)` runs.
+                nonisolated(unsafe) let object = encoder.container(keyedBy: Key.self)
+                var outer = object
+                try outer.encode(
+                    Scripted { inner in
+                        var single = inner.singleValueContainer()
+                        var captured = object
+                        try captured.encode(2, forKey: .b)
+                        try single.encode(1)
+                    }, forKey: .a)
+            }
+        ),
+    ]
+
+    @Test(
+        "a value with an unusual encode(to:) has Foundation's text, or its error", arguments: JSONFallbackTests.scripts)
+    func unusual(_ name: String, _ value: Scripted) {
+        JSONReference.expectSameText(value, Comment(rawValue: name))
+        JSONReference.expectSameText([value], Comment(rawValue: name))
+        #expect(JSONWriter.text(of: value) == nil || name == "nothing within")
+    }
+
+    struct Special: Codable, Equatable {
+        var data: Data?
+        var url: URL?
+        var decimal: Decimal?
+    }
+
+    @Test("Data, URL and Decimal are Foundation's; optionals that are nil need none of it")
+    func special() throws {
+        for value in [
+            Special(data: Data([1, 2, 255])), Special(url: URL(string: "https://example.com/a?b=c")),
+            Special(decimal: Decimal(string: "12345678901234567890.5")),
+        ] {
+            #expect(!JSONReference.expectSameText(value))
+            #expect(!JSONReference.expectSameValue(Special.self, in: try JSONReference.encode(value)))
+        }
+        #expect(JSONReference.expectSameText(Special()))
+        #expect(JSONReference.expectSameValue(Special.self, in: Array("{}".utf8)))
+    }
+
+    @Test("numbers that are not finite are refused as by Foundation", arguments: [Double.nan, .infinity, -.infinity])
+    func notFinite(_ number: Double) {
+        JSONReference.expectSameText(number)
+        JSONReference.expectSameText(["a": [number]])
+        JSONReference.expectSameText(Float(number))
+    }
+
+    @Test(
+        "depths that the fast coder leaves, and those that Foundation refuses",
+        arguments: [127, 128, 129, 511, 512, 513])
+    func depth(_ depth: Int) {
+        var value = JSONValue.array([])
+        for _ in 1..<depth { value = .array([value]) }
+        JSONReference.expectSameText(value)
+    }
+
+    /// Takes an integer or, for want of one, the error that says why.
+    struct Forgiving: Decodable, Equatable {
+        var text: String
+        init(from decoder: any Decoder) throws {
+            let object = try decoder.container(keyedBy: Key.self)
+            do {
+                self.text = String(try object.decode(Int.self, forKey: .a))
+            } catch {
+                self.text = "\(error) \(decoder.codingPath) \(object.allKeys.count)"
+            }
+        }
+    }
+
+    @Test(
+        "an error that a value catches is Foundation's too",
+        arguments: ["1", "1.0", "1.5", "\"x\"", "null", "1e400", "[]"])
+    func caught(_ text: String) {
+        JSONReference.expectSameValue(Forgiving.self, in: Array("{\"a\":\(text)}".utf8))
+        JSONReference.expectSameValue([Forgiving].self, in: Array("[{\"a\":\(text)}, {}]".utf8))
+    }
+
+    class Parent: Codable {
+        var a = 1
+    }
+
+    final class Child: Parent, Equatable {
+        var b = 2
+        enum ChildKey: CodingKey { case b }
+        override init() { super.init() }
+        required init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: ChildKey.self)
+            self.b = try container.decode(Int.self, forKey: .b)
+            try super.init(from: try container.superDecoder())
+        }
+        override func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: ChildKey.self)
+            try container.encode(self.b, forKey: .b)
+            try super.encode(to: container.superEncoder())
+        }
+        static func == (left: Child, right: Child) -> Bool { left.a == right.a && left.b == right.b }
+    }
+
+    @Test("a class with its parent in a super container is Foundation's")
+    func inheritance() {
+        #expect(!JSONReference.expectSameText(Child()))
+        #expect(!JSONReference.expectSameValue(Child.self, in: Array(#"{"b":3,"super":{"a":4}}"#.utf8)))
+        #expect(!JSONReference.expectSameValue(Child.self, in: Array(#"{"b":3}"#.utf8)))
+    }
+}
