@@ -164,6 +164,31 @@ struct JSONFallbackTests {
         #expect(JSONWriter.text(of: value) == nil || name == "nothing within")
     }
 
+    /// "K" and the Kelvin sign are equal strings, and so are the two ways to write "é".
+    struct Kelvin: Codable, Equatable {
+        var latin: Int?
+        var kelvin: Int?
+        var composed: Int?
+        var decomposed: Int?
+        enum CodingKeys: String, CodingKey {
+            case latin = "K"
+            case kelvin = "\u{212A}"
+            case composed = "\u{E9}"
+            case decomposed = "e\u{301}"
+        }
+    }
+
+    @Test("keys of different bytes that are equal strings are one key")
+    func equalKeys() {
+        #expect(!JSONReference.expectSameText(Kelvin(latin: 1, kelvin: 2)))
+        #expect(!JSONReference.expectSameText(Kelvin(composed: 1, decomposed: 2)))
+        #expect(JSONReference.expectSameText(Kelvin(kelvin: 2, decomposed: 3)))
+        for key in ["K", "\u{212A}", "\u{E9}", "e\u{301}", #"\u00e9"#, #"\u212a"#] {
+            #expect(JSONReference.expectSameValue(Kelvin.self, in: Array("{\"\(key)\":1}".utf8)))
+        }
+        #expect(JSONReference.expectSameValue(Kelvin.self, in: Array("{\"\u{212A}\":1,\"K\":2}".utf8)))
+    }
+
     struct Special: Codable, Equatable {
         var data: Data?
         var url: URL?

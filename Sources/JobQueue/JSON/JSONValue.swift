@@ -20,6 +20,11 @@ public indirect enum JSONValue: Hashable, Sendable {
 
 extension JSONValue: Codable {
     public init(from decoder: any Decoder) throws {
+        // The reader knows what stands there; any other decoder has to be asked for one type after the other.
+        if let reader = decoder as? JSONReader {
+            self = try reader.outline.anyValue(at: reader.index)
+            return
+        }
         let container = try decoder.singleValueContainer()
         if container.decodeNil() {
             self = .null
@@ -46,6 +51,39 @@ extension JSONValue: Codable {
         case .string(let value): try container.encode(value)
         case .array(let value): try container.encode(value)
         case .object(let value): try container.encode(value)
+        }
+    }
+}
+
+extension JSONOutline {
+    /// The value at an entry, whatever it is.
+    fileprivate func anyValue(at index: Int) throws(JSONUnsupported) -> JSONValue {
+        let entry = self.entries[index]
+        switch entry.kind {
+        case .null: return .null
+        case .true: return .bool(true)
+        case .false: return .bool(false)
+        case .integer, .fraction: return .number(try self.double(at: index))
+        case .asciiText, .unicodeText, .escapedText: return .string(try self.string(at: index))
+        case .array:
+            var elements: [JSONValue] = []
+            elements.reserveCapacity(entry.count)
+            var next = index + 1
+            while next < Int(entry.end) {
+                elements.append(try self.anyValue(at: next))
+                next = self.next(after: next)
+            }
+            return .array(elements)
+        case .object:
+            var members: [String: JSONValue] = [:]
+            members.reserveCapacity(entry.count)
+            var next = index + 1
+            while next < Int(entry.end) {
+                let key = self.key(at: next)
+                if members[key] == nil { members[key] = try self.anyValue(at: next + 1) }
+                next = self.next(after: next + 1)
+            }
+            return .object(members)
         }
     }
 }

@@ -1,0 +1,102 @@
+// The fast encoder's shell: one draft, shared by the encoders and containers of one encoding. It is a class because
+// Codable hands them out by the dozen; every use of the draft is one short access, never around a call of
+// `encode(to:)`.
+
+#if canImport(FoundationEssentials)
+internal import FoundationEssentials
+#else
+internal import Foundation
+#endif
+
+/// Writes one JSON text.
+final class JSONWriter {
+    /// Its accesses are unchecked, since a check takes as long as writing a number. What makes that right: no method of
+    /// a draft calls anything that knows a writer.
+    @exclusivity(unchecked) var draft = JSONDraft()
+
+    /// The text of a value; nil when Foundation must write it, or say why it cannot be written.
+    static func text(of value: some Encodable) -> [UInt8]? {
+        let writer = JSONWriter()
+        guard (try? writer.write(value)) != nil, !writer.draft.needsFoundation else { return nil }
+        return writer.draft.bytes
+    }
+
+    /// An encoder that writes nothing, with the value left to Foundation.
+    func makeSuperEncoder() -> JSONValueWriter {
+        _ = self.draft.unsupported()
+        return JSONValueWriter(writer: self, slot: .none)
+    }
+
+    /// Writes a value where the buffer ends. Scalars are written here, since the standard library's own `encode(to:)`
+    /// would ask for a container first; all else writes itself.
+    @inline(__always)
+    func write<Value: Encodable>(_ value: Value) throws {
+        if let value = self.same(value, String.self) {
+            self.draft.append(value)
+        } else if let value = self.same(value, Int.self) {
+            self.draft.append(integer: value)
+        } else if let value = self.same(value, Bool.self) {
+            self.draft.append(value ? "true" as StaticString : "false")
+        } else if let value = self.same(value, Double.self) {
+            try self.draft.append(number: value)
+        } else if let value = self.same(value, Float.self) {
+            try self.draft.append(number: value)
+        } else if let value = self.same(value, Int64.self) {
+            self.draft.append(integer: value)
+        } else if let value = self.same(value, Int32.self) {
+            self.draft.append(integer: value)
+        } else if let value = self.same(value, Int16.self) {
+            self.draft.append(integer: value)
+        } else if let value = self.same(value, Int8.self) {
+            self.draft.append(integer: value)
+        } else if let value = self.same(value, Int128.self) {
+            self.draft.append(integer: value)
+        } else if let value = self.same(value, UInt.self) {
+            self.draft.append(integer: value)
+        } else if let value = self.same(value, UInt64.self) {
+            self.draft.append(integer: value)
+        } else if let value = self.same(value, UInt32.self) {
+            self.draft.append(integer: value)
+        } else if let value = self.same(value, UInt16.self) {
+            self.draft.append(integer: value)
+        } else if let value = self.same(value, UInt8.self) {
+            self.draft.append(integer: value)
+        } else if let value = self.same(value, UInt128.self) {
+            self.draft.append(integer: value)
+        } else {
+            try self.writeComposite(value)
+        }
+    }
+
+    /// What is no scalar.
+    @inline(never)
+    private func writeComposite<Value: Encodable>(_ value: Value) throws {
+        if let date = self.same(value, Date.self) {
+            self.draft.append(date.formatted(.iso8601))
+        } else if Value.self == Data.self || Value.self == URL.self || Value.self == Decimal.self {
+            // The types that Foundation's encoder knows itself.
+            throw self.draft.unsupported()
+        } else {
+            try self.encode(value)
+        }
+    }
+
+    /// The value, if `Value` is `Known`.
+    @inline(__always)
+    private func same<Value, Known>(_ value: Value, _ type: Known.Type) -> Known? {
+        // A cast that asks the runtime would take as long as writing the value.
+        Value.self == Known.self ? unsafeBitCast(value, to: Known.self) : nil
+    }
+
+    /// Lets a value write itself.
+    private func encode(_ value: some Encodable) throws {
+        let slot = self.draft.makeSlot()
+        do {
+            try value.encode(to: JSONValueWriter(writer: self, slot: slot))
+        } catch {
+            // Whoever catches this may go on, behind half a value.
+            throw self.draft.unsupported()
+        }
+        try self.draft.end(slot)
+    }
+}
