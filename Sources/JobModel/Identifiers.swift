@@ -12,10 +12,14 @@ extension UUIDIdentifier {
         self.init(uuid)
     }
 
-    public init?(bytes: some Collection<UInt8>) {
+    /// Reads 16 bytes; nil unless there are exactly 16.
+    public init?(bytes: ArraySlice<UInt8>) {
         guard let uuid = UUIDBytes(bytes: bytes) else { return nil }
         self.init(uuid)
     }
+
+    /// Reads 16 bytes; nil unless there are exactly 16.
+    public init?(bytes: [UInt8]) { self.init(bytes: bytes[...]) }
 
     public init(from decoder: any Decoder) throws {
         self.init(try UUIDBytes(from: decoder))

@@ -28,24 +28,18 @@ public struct UUIDBytes: Hashable, Sendable, Comparable {
 
     /// The 16 bytes, first byte first.
     public var bytes: [UInt8] {
-        (0..<16).map { index in
-            let word = index < 8 ? self.high : self.low
-            return UInt8(truncatingIfNeeded: word >> (56 - 8 * UInt64(index % 8)))
-        }
+        let words = (self.high.bigEndian, self.low.bigEndian)
+        return withUnsafeBytes(of: words) { Array($0) }
     }
 
-    /// Reads 16 bytes; nil unless there are exactly 16.
-    public init?(bytes: some Collection<UInt8>) {
+    /// Reads 16 bytes; nil unless there are exactly 16. Not generic: a generic one is slow across modules.
+    public init?(bytes: ArraySlice<UInt8>) {
         guard bytes.count == 16 else { return nil }
-        var words: (UInt64, UInt64) = (0, 0)
-        for (index, byte) in bytes.enumerated() {
-            if index < 8 {
-                words.0 = words.0 << 8 | UInt64(byte)
-            } else {
-                words.1 = words.1 << 8 | UInt64(byte)
-            }
+        self = bytes.withUnsafeBytes { bytes in
+            UUIDBytes(
+                high: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
+                low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
         }
-        self.init(high: words.0, low: words.1)
     }
 
     public static func < (left: UUIDBytes, right: UUIDBytes) -> Bool {

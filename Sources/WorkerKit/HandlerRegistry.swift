@@ -5,8 +5,8 @@ public import JobModel
 public import JobQueue
 public import Postgres
 
-/// A handler without its types.
-public struct RegisteredHandler: Sendable {
+/// A handler without its types. A reference: each attempt passes it on.
+public final class RegisteredHandler: Sendable {
     public let kind: JobKind
     public let queue: QueueName
     public let durability: Durability
@@ -21,6 +21,22 @@ public struct RegisteredHandler: Sendable {
     ///
     /// - Throws: `UndecodablePayload`, or what the handler throws.
     public let run: @Sendable (_ payload: [UInt8], _ context: JobContext) async throws -> [UInt8]
+
+    fileprivate init<Job: JobDeclaration>(
+        _ job: Job.Type, _ settings: some HandlerSettings, targets: TargetRule,
+        run: @escaping @Sendable ([UInt8], JobContext) async throws -> [UInt8]
+    ) {
+        self.kind = Job.kind
+        self.queue = Job.queue
+        self.durability = Job.durability
+        self.targets = targets
+        self.retryPolicy = Job.retryPolicy
+        self.payloadVersion = Job.payloadVersion
+        self.payloadSchema = Job.payloadSchema
+        self.timeout = settings.timeout
+        self.requiredSchemaVersion = settings.requiredSchemaVersion
+        self.run = run
+    }
 }
 
 /// The payload is not of the kind's shape; the job is dead at once, its payload kept.
@@ -60,32 +76,22 @@ public struct HandlerRegistry: Sendable {
         }
     }
 
-    private mutating func insert<Job: JobDeclaration>(
+    private mutating func insert<Job: JobDeclaration, Output: Codable & Sendable>(
         _ settings: some HandlerSettings, targets: TargetRule,
-        run: @escaping @Sendable (Job, JobContext) async throws -> some Codable & Sendable
+        run: @escaping @Sendable (Job, JobContext) async throws -> Output
     ) {
         let kind = Job.kind
         precondition(self.handlers[kind] == nil, "kind \(kind) is registered twice")
-        self.handlers[kind] = RegisteredHandler(
-            kind: kind,
-            queue: Job.queue,
-            durability: Job.durability,
-            targets: targets,
-            retryPolicy: Job.retryPolicy,
-            payloadVersion: Job.payloadVersion,
-            payloadSchema: Job.payloadSchema,
-            timeout: settings.timeout,
-            requiredSchemaVersion: settings.requiredSchemaVersion,
-            run: { payload, context in
-                let job: Job
-                do {
-                    job = try JSONText.decode(Job.self, from: payload)
-                } catch {
-                    throw UndecodablePayload(error)
-                }
-                return try JSONText.encode(try await run(job, context))
+        self.handlers[kind] = RegisteredHandler(Job.self, settings, targets: targets) { payload, context in
+            let job: Job
+            do {
+                job = try JSONText.decode(Job.self, from: payload)
+            } catch {
+                throw UndecodablePayload(error)
             }
-        )
+            let output = try await run(job, context)
+            return Output.self == NoResult.self ? NoResult.json : try JSONText.encode(output)
+        }
     }
 }
 

@@ -54,6 +54,9 @@ public protocol AnyTargetHandler<Job, Output>: HandlerSettings {
 
 /// A handler's result when there is nothing to say.
 public struct NoResult: Codable, Sendable, Hashable {
+    /// What it is as JSON.
+    static let json = Array("{}".utf8)
+
     public init() {}
 }
 

@@ -11,7 +11,7 @@ struct ValueTests {
         let uuid = try #require(UUIDBytes(text))
         #expect(uuid.description == text)
         #expect(UUIDBytes(text.uppercased()) == uuid)
-        #expect(UUIDBytes(bytes: uuid.bytes) == uuid)
+        #expect(UUIDBytes(bytes: uuid.bytes[...]) == uuid)
         #expect(uuid.bytes.first == 0x01)
         #expect(uuid.bytes.last == 0x57)
     }

@@ -231,6 +231,29 @@ struct LedgerTests {
         }
     }
 
+    @Test("an epoch minted twice (the server lost a begin in a crash) is no hole in the fence")
+    func epochMintedTwice() async throws {
+        try await QueueFixture.with { queue in
+            let id = try await queue.client.enqueue(Ping(text: "a")).id
+            let (first, second) = (try await queue.session(), try await queue.session())
+            _ = try await queue.ledger.begin([id], session: first, number: 1)
+            // What is there after the crash: the row as it was before the begin.
+            try await queue.platform.query("DELETE FROM job_claims")
+            try await queue.platform.query(
+                "UPDATE jobs SET state = 'available', epoch = 0, attempt = 0, session_id = NULL WHERE id = $1::uuid",
+                [.text(id.description)])
+            let again = try await queue.ledger.begin([id], session: second, number: 1)
+            #expect(again.map(\.epoch) == [1])
+            let old = SettledAttempt(id: id, epoch: 1, settlement: .succeeded)
+            #expect(try await queue.ledger.settle([old], session: first).isEmpty)
+            let failed = SettledAttempt(id: id, epoch: 1, settlement: .dead(spent: true, .discarded))
+            #expect(try await queue.ledger.settle([failed], session: first).isEmpty)
+            #expect(
+                try await !queue.ledger.completeStep("s", of: id, epoch: 1, session: first, result: Array("1".utf8)))
+            #expect(try await queue.ledger.settle([old], session: second) == [id])
+        }
+    }
+
     @Test("a reaped session's jobs come back as crashed, and the one crash too many is death")
     func reapFollowsTheModel() async throws {
         try await QueueFixture.with { queue in

@@ -14,7 +14,8 @@ private func assignment(_ job: JobID = .mint(), epoch: Int64 = 1, timeout: Durat
         work: .durable(
             BegunJob(
                 id: job, kind: "test.a", queue: .default, target: .platform, payload: [], payloadVersion: 1, attempt: 1,
-                failures: 0, crashes: 0, epoch: epoch, maxAttempts: 1, idempotencyKey: nil)), timeout: timeout)
+                failures: 0, crashes: 0, epoch: epoch, maxAttempts: 1, idempotencyKey: nil)),
+        handler: nil, timeout: timeout)
 }
 
 @Suite("The table of attempts")

@@ -99,7 +99,7 @@ extension DispatchIndex {
         guard ids.count <= 1000 else { throw JobQueueError.invalid("ids", "must be at most 1000") }
         let reply = try await self.redis.run(Script.decideDead, keys: [self.base(queue)]) { command in
             command.append(decision.rawValue)
-            for id in ids { command.append(id.uuid.bytes) }
+            for id in ids { command.append(id) }
         }
         return (reply.array ?? []).compactMap { $0.bytes.flatMap { JobID(bytes: $0) } }
     }

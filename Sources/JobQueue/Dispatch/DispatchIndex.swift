@@ -56,7 +56,7 @@ public struct DispatchIndex: Sendable {
                 command.append(job.priority.rawValue)
                 command.append(job.family?.uuid.bytes ?? [])
                 command.append(Int(job.seq))
-                command.append(job.id.uuid.bytes)
+                command.append(job.id)
             }
         }.requireInt()
     }
@@ -111,9 +111,9 @@ public struct DispatchIndex: Sendable {
         upTo count: Int, from queue: QueueName, session: SessionID, settled: [JobID]
     ) async throws -> Claim {
         let reply = try await self.redis.run(Script.claim, keys: [self.base(queue)]) { command in
-            command.append(session.uuid.bytes)
+            command.append(session)
             command.append(count)
-            for id in settled { command.append(id.uuid.bytes) }
+            for id in settled { command.append(id) }
         }
         return try Claim(reply, queue: queue)
     }
@@ -122,16 +122,18 @@ public struct DispatchIndex: Sendable {
     public func settle(_ settled: [SettledFast], of queue: QueueName, session: SessionID) async throws -> [JobID] {
         guard !settled.isEmpty else { return [] }
         let reply = try await self.redis.run(Script.settleFast, keys: [self.base(queue)]) { command in
-            command.append(session.uuid.bytes)
+            command.append(session)
             command.append(JobLimits.deadFastJobsMax)
-            let acknowledged = settled.filter(\.isAcknowledged)
-            command.append(acknowledged.count)
-            for attempt in acknowledged { command.append(attempt.id) }
-            for attempt in settled where !attempt.isAcknowledged {
-                command.append(attempt.act)
-                command.append(attempt.id)
-                command.append(attempt.entry)
-                command.append(attempt.note)
+            command.append(settled.count { $0.acknowledgement != nil })
+            for attempt in settled {
+                if let id = attempt.acknowledgement { command.append(id) }
+            }
+            for attempt in settled {
+                guard case .kept(let act, let field, let entry, let note) = attempt.outcome else { continue }
+                command.append(act)
+                command.append(field)
+                command.append(entry)
+                command.append(note)
             }
         }
         return (reply.array ?? []).compactMap { $0.bytes.flatMap { JobID(bytes: $0) } }
@@ -164,10 +166,10 @@ public struct DispatchIndex: Sendable {
         _ session: SessionID, from queue: QueueName, crashesMax: Int, only ids: [JobID] = []
     ) async throws -> (hints: Int, fast: Int, poison: Int) {
         let reply = try await self.redis.run(Script.takeBack, keys: [self.base(queue)]) { command in
-            command.append(session.uuid.bytes)
+            command.append(session)
             command.append(crashesMax)
             command.append(JobLimits.deadFastJobsMax)
-            for id in ids { command.append(id.uuid.bytes) }
+            for id in ids { command.append(id) }
         }
         let counts = reply.array ?? []
         guard counts.count == 3 else { throw JobQueueError(.corrupt, "take_back returned \(reply)") }
@@ -180,7 +182,7 @@ public struct DispatchIndex: Sendable {
     ) async throws -> Heartbeat {
         let keys = [self.sessionsKey, self.caretakerKey, self.generationKey]
         let reply = try await self.redis.run(Script.beat, keys: keys) { command in
-            command.append(session.uuid.bytes)
+            command.append(session)
             command.append(lease.wholeMilliseconds)
             command.append(caretakerLease.wholeMilliseconds)
             command.append(registering ? 1 : 0)
@@ -199,7 +201,7 @@ public struct DispatchIndex: Sendable {
     /// Forgets a session that ended.
     public func end(_ session: SessionID) async throws {
         _ = try await self.redis.run(Script.forget, keys: [self.sessionsKey, self.caretakerKey]) { command in
-            command.append(session.uuid.bytes)
+            command.append(session)
         }
     }
 

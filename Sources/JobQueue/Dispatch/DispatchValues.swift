@@ -43,10 +43,11 @@ public struct Claim: Sendable, Hashable {
             if let id = JobID(bytes: ids[start..<(start + 16)]) { self.durable.append(id) }
         }
         self.fast.reserveCapacity(values.count - 3)
+        var kinds = FastEntry.KindCache()
         for value in values.dropFirst(3) {
             guard let bytes = value.bytes else { continue }
             do {
-                self.fast.append(try FastEntry(bytes: bytes))
+                self.fast.append(try FastEntry(bytes: bytes, kinds: &kinds))
             } catch {
                 self.unreadable.append(UnreadableEntry(bytes: bytes, why: error.message))
             }
@@ -68,40 +69,47 @@ public struct UnreadableEntry: Sendable, Hashable {
 
 /// What becomes of a fast attempt.
 public struct SettledFast: Sendable, Hashable {
-    /// By which the running set knows it.
-    let id: [UInt8]
-    let act: String
-    /// The entry as it is kept; empty for an acknowledgement.
-    var entry: [UInt8] = []
-    /// Why it is dead, as a line of JSON; else empty.
-    var note: [UInt8] = []
+    enum Outcome: Sendable, Hashable {
+        case acknowledged(JobID)
+        /// What settle_fast.lua does with it, by what the running set knows it, the entry as it is kept, and why it is
+        /// dead, as a line of JSON.
+        case kept(act: String, field: [UInt8], entry: [UInt8], note: [UInt8])
+    }
 
-    var isAcknowledged: Bool { self.act == "a" }
+    let outcome: Outcome
+
+    var acknowledgement: JobID? {
+        guard case .acknowledged(let id) = self.outcome else { return nil }
+        return id
+    }
 
     /// Done: nothing is kept.
-    public static func acknowledged(_ id: JobID) -> SettledFast { SettledFast(id: id.uuid.bytes, act: "a") }
+    public static func acknowledged(_ id: JobID) -> SettledFast { SettledFast(outcome: .acknowledged(id)) }
 
     /// To be run again after the delay.
     public static func again(_ entry: FastEntry, after delay: Duration) -> SettledFast {
-        SettledFast(id: entry.id.uuid.bytes, act: "r\(delay.wholeMilliseconds)", entry: entry.bytes)
+        .kept("r\(delay.wholeMilliseconds)", entry)
     }
 
     /// Kept among the dead.
     public static func dead(_ entry: FastEntry, _ reason: DeathReason, _ error: AttemptError?) -> SettledFast {
-        SettledFast(
-            id: entry.id.uuid.bytes, act: "x", entry: entry.bytes, note: DeathNote(reason: reason, error: error).line)
+        .kept("x", entry, note: DeathNote(reason: reason, error: error).line)
     }
 
     /// Kept among the dead, as it is.
     public static func dead(_ entry: UnreadableEntry) -> SettledFast {
         let error = AttemptError(type: "UnreadableEntry", message: entry.why)
         return SettledFast(
-            id: entry.field, act: "x", entry: entry.bytes, note: DeathNote(reason: .undecodable, error: error).line)
+            outcome: .kept(
+                act: "x", field: entry.field, entry: entry.bytes,
+                note: DeathNote(reason: .undecodable, error: error).line))
     }
 
     /// Back to the head of its lane.
-    public static func givenBack(_ entry: FastEntry) -> SettledFast {
-        SettledFast(id: entry.id.uuid.bytes, act: "g", entry: entry.bytes)
+    public static func givenBack(_ entry: FastEntry) -> SettledFast { .kept("g", entry) }
+
+    private static func kept(_ act: String, _ entry: FastEntry, note: [UInt8] = []) -> SettledFast {
+        SettledFast(outcome: .kept(act: act, field: entry.id.uuid.bytes, entry: entry.bytes, note: note))
     }
 }
 

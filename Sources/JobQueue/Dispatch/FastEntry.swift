@@ -58,7 +58,6 @@ public struct FastEntry: Sendable, Hashable {
 
     /// Writes the bytes that Redis keeps over what the buffer holds.
     func write(to bytes: inout [UInt8]) {
-        let lane = self.lane
         let kind = self.kind.rawValue.utf8
         bytes.removeAll(keepingCapacity: true)
         bytes.reserveCapacity(self.byteCount)
@@ -67,17 +66,32 @@ public struct FastEntry: Sendable, Hashable {
         bytes.append(UInt8(clamping: self.failures))
         bytes.append(UInt8(ascii: "0") + UInt8(self.priority.rawValue))
         bytes.append(UInt8(clamping: self.maxAttempts))
-        bytes.append(UInt8(lane.count))
-        bytes.append(contentsOf: lane)
-        bytes.append(contentsOf: self.id.uuid.bytes)
+        bytes.append(self.family == nil ? 0 : 16)
+        if let family = self.family { Self.append(family.uuid, to: &bytes) }
+        Self.append(self.id.uuid, to: &bytes)
         bytes.append(UInt8(kind.count))
         bytes.append(contentsOf: kind)
         bytes.append(UInt8(clamping: self.payloadVersion))
         bytes.append(contentsOf: self.payload)
     }
 
+    private static func append(_ uuid: UUIDBytes, to bytes: inout [UInt8]) {
+        let words = (uuid.high.bigEndian, uuid.low.bigEndian)
+        withUnsafeBytes(of: words) { bytes.append(contentsOf: $0) }
+    }
+
     /// - Throws: `JobQueueError(.corrupt)` saying what is wrong; the entry is never guessed over.
     public init(bytes: [UInt8]) throws(JobQueueError) {
+        var kinds = KindCache()
+        try self.init(bytes: bytes, kinds: &kinds)
+    }
+
+    /// The kind that was read last: neighbours are often of one kind, and making its text costs more than comparing.
+    struct KindCache {
+        fileprivate var last: (bytes: [UInt8], kind: JobKind)?
+    }
+
+    init(bytes: [UInt8], kinds: inout KindCache) throws(JobQueueError) {
         func corrupt(_ what: String) -> JobQueueError { JobQueueError(.corrupt, "a fast job's entry \(what)") }
         guard bytes.count >= 24 else { throw corrupt("has only \(bytes.count) bytes") }
         guard bytes[0] == Self.version else { throw corrupt("has format version \(bytes[0])") }
@@ -89,10 +103,15 @@ public struct FastEntry: Sendable, Hashable {
         guard bytes.count >= 24 + lane + kindLength else { throw corrupt("has no whole kind") }
         guard let id = JobID(bytes: bytes[(6 + lane)..<(22 + lane)]) else { throw corrupt("has no id") }
         let kind = bytes[(23 + lane)..<(23 + lane + kindLength)]
-        do {
-            self.kind = try JobKind(validating: String(decoding: kind, as: UTF8.self))
-        } catch {
-            throw corrupt("has a bad kind: \(error)")
+        if let last = kinds.last, last.bytes[...] == kind {
+            self.kind = last.kind
+        } else {
+            do {
+                self.kind = try JobKind(validating: String(decoding: kind, as: UTF8.self))
+            } catch {
+                throw corrupt("has a bad kind: \(error)")
+            }
+            kinds.last = (Array(kind), self.kind)
         }
         self.id = id
         self.family = lane == 0 ? nil : FamilyID(bytes: bytes[6..<22])

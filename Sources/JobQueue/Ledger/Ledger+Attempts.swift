@@ -31,7 +31,8 @@ extension Ledger {
         }
     }
 
-    /// Records outcomes. An attempt whose epoch is not the job's any more is fenced: nothing of its job changes.
+    /// Records outcomes. An attempt whose epoch, or session, is not the job's any more is fenced: nothing of its job
+    /// changes. (The session, too: a server that crashed may mint an epoch twice; see begin_jobs.sql.)
     ///
     /// - Parameter connection: Joins the transaction that is open on it, for an effect that commits with its
     /// settlement.
@@ -53,6 +54,7 @@ extension Ledger {
                 [
                     .array(succeeded.map(\.id.description)), .array(succeeded.map { String($0.epoch) }),
                     .array(succeeded.map { $0.result.map { String(decoding: $0, as: UTF8.self) } }),
+                    .text(session.description),
                 ])
         }
         let others = attempts.filter { $0.settlement != .succeeded }
@@ -86,18 +88,26 @@ extension Ledger {
     }
 
     /// Records a step's result. - Returns: False when the attempt is fenced; nothing was recorded.
-    public func completeStep(_ name: String, of job: JobID, epoch: Int64, result: [UInt8]) async throws -> Bool {
+    public func completeStep(
+        _ name: String, of job: JobID, epoch: Int64, session: SessionID, result: [UInt8]
+    ) async throws -> Bool {
         let rows = try await self.query(
             EmbeddedText.completeStep,
-            [.text(job.description), .int(Int(epoch)), .text(name), .text(String(decoding: result, as: UTF8.self))])
+            [
+                .text(job.description), .int(Int(epoch)), .text(name), .text(String(decoding: result, as: UTF8.self)),
+                .text(session.description),
+            ])
         return !rows.isEmpty
     }
 
     /// Records how far a running attempt is; nothing when it is fenced.
-    public func report(_ progress: [UInt8], of job: JobID, epoch: Int64) async throws {
+    public func report(_ progress: [UInt8], of job: JobID, epoch: Int64, session: SessionID) async throws {
         _ = try await self.query(
-            "UPDATE jobs SET progress = $3::jsonb WHERE id = $1::uuid AND epoch = $2::bigint AND state = 'running'",
-            [.text(job.description), .int(Int(epoch)), .text(String(decoding: progress, as: UTF8.self))])
+            "UPDATE jobs SET progress = $3::jsonb WHERE id = $1::uuid AND epoch = $2::bigint AND session_id = $4::uuid",
+            [
+                .text(job.description), .int(Int(epoch)), .text(String(decoding: progress, as: UTF8.self)),
+                .text(session.description),
+            ])
     }
 }
 

@@ -31,15 +31,13 @@ struct AttemptRunner: Sendable {
     let counters: RuntimeCounters
     let logger: Logger
 
-    /// How long an attempt of the kind may take, finding its database included.
-    func timeout(of kind: JobKind) -> Duration { self.registry.handlers[kind]?.timeout ?? .seconds(60) }
-
     /// Runs a durable attempt that was begun. - Parameter interruption: Why it is being cut short, if it is.
     func run(
-        _ job: BegunJob, until deadline: ContinuousClock.Instant, interruption: () -> Interruption?
+        _ job: BegunJob, _ handler: RegisteredHandler?, until deadline: ContinuousClock.Instant,
+        interruption: () -> Interruption?
     ) async -> AttemptOutcome {
         let info = JobInfo(job)
-        guard let handler = self.handler(of: job.kind, payloadVersion: job.payloadVersion) else {
+        guard let handler, handler.payloadVersion >= job.payloadVersion else {
             return self.parkUnknown(info, payloadVersion: job.payloadVersion)
         }
         let support = DurableAttempt(
@@ -70,11 +68,11 @@ struct AttemptRunner: Sendable {
 
     /// Runs a fast attempt that was claimed.
     func run(
-        _ entry: FastEntry, queue: QueueName, until deadline: ContinuousClock.Instant,
-        interruption: () -> Interruption?
+        _ entry: FastEntry, queue: QueueName, _ handler: RegisteredHandler?,
+        until deadline: ContinuousClock.Instant, interruption: () -> Interruption?
     ) async -> AttemptOutcome {
         let info = JobInfo(entry, queue: queue, epoch: self.sessionNumber)
-        guard let handler = self.handler(of: entry.kind, payloadVersion: entry.payloadVersion) else {
+        guard let handler, handler.payloadVersion >= entry.payloadVersion else {
             return self.parkUnknown(info, payloadVersion: entry.payloadVersion)
         }
         do {
@@ -110,10 +108,6 @@ struct AttemptRunner: Sendable {
         case .durable(let job): JobInfo(job)
         case .fast(let entry, let queue): JobInfo(entry, queue: queue, epoch: self.sessionNumber)
         }
-    }
-
-    private func handler(of kind: JobKind, payloadVersion: Int) -> RegisteredHandler? {
-        self.registry.handlers[kind].flatMap { $0.payloadVersion >= payloadVersion ? $0 : nil }
     }
 
     private func parkUnknown(_ info: JobInfo, payloadVersion: Int) -> AttemptOutcome {

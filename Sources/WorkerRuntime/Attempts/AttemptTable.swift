@@ -8,6 +8,7 @@
 
 internal import JobModel
 internal import JobQueue
+internal import WorkerKit
 
 /// Names an attempt. A job may run here again while the outcome of its last attempt is still being written.
 struct AttemptID: Hashable, Sendable {
@@ -15,8 +16,9 @@ struct AttemptID: Hashable, Sendable {
     let epoch: Int64
 }
 
-/// An attempt that was claimed (and begun, if it is durable), with what is needed to run it.
-struct Assignment: Sendable {
+/// An attempt that was claimed (and begun, if it is durable), with what is needed to run it. A reference, since it is
+/// large and is passed on several times.
+final class Assignment: Sendable {
     enum Work: Sendable {
         case durable(BegunJob)
         case fast(FastEntry, QueueName)
@@ -24,7 +26,20 @@ struct Assignment: Sendable {
 
     let id: AttemptID
     let work: Work
+    /// nil: nobody here knows the kind.
+    let handler: RegisteredHandler?
     let timeout: Duration
+
+    /// An attempt of a kind that nobody here knows needs no time.
+    private static let unknownKindTimeout: Duration = .seconds(60)
+
+    /// - Parameter timeout: nil: the handler's own.
+    init(id: AttemptID, work: Work, handler: RegisteredHandler?, timeout: Duration? = nil) {
+        self.id = id
+        self.work = work
+        self.handler = handler
+        self.timeout = timeout ?? handler?.timeout ?? Self.unknownKindTimeout
+    }
 }
 
 /// Why an attempt is being cut short.

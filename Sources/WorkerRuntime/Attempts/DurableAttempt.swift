@@ -30,7 +30,7 @@ final class DurableAttempt: AttemptSupport {
         self.platform = platform
         self.logger = logger
         self.progress = ProgressReporter { json in
-            try await ledger.report(json, of: job.id, epoch: job.epoch)
+            try await ledger.report(json, of: job.id, epoch: job.epoch, session: session)
         }
     }
 
@@ -71,7 +71,8 @@ final class DurableAttempt: AttemptSupport {
 
     func completeStep(_ name: String, result: [UInt8]) async throws {
         guard
-            try await self.ledger.completeStep(name, of: self.job.id, epoch: self.job.epoch, result: result)
+            try await self.ledger.completeStep(
+                name, of: self.job.id, epoch: self.job.epoch, session: self.session, result: result)
         else { throw Fenced() }
     }
 

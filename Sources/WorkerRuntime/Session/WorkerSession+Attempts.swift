@@ -18,11 +18,11 @@ extension WorkerSession {
         } else {
             switch assignment.work {
             case .durable(let job):
-                outcome = await self.runner.run(job, until: turn.deadline) {
+                outcome = await self.runner.run(job, assignment.handler, until: turn.deadline) {
                     self.slots.interruption(of: assignment.id)
                 }
             case .fast(let entry, let queue):
-                outcome = await self.runner.run(entry, queue: queue, until: turn.deadline) {
+                outcome = await self.runner.run(entry, queue: queue, assignment.handler, until: turn.deadline) {
                     self.slots.interruption(of: assignment.id)
                 }
             }

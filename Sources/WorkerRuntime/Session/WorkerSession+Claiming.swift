@@ -5,6 +5,7 @@ internal import JobQueue
 internal import Logging
 internal import Redis
 internal import Synchronization
+internal import WorkerKit
 
 extension WorkerSession {
     /// An idle worker asks at least this often, in case a wake-up token was lost with the worker that had taken it.
@@ -114,7 +115,7 @@ extension WorkerSession {
                 claim.fast.map { entry in
                     Assignment(
                         id: AttemptID(job: entry.id, epoch: self.number), work: .fast(entry, queue),
-                        timeout: self.runner.timeout(of: entry.kind))
+                        handler: self.registry.handlers[entry.kind])
                 })
             if !claim.durable.isEmpty { await self.begin(claim.durable, queue: queue) }
             if !claim.unreadable.isEmpty { try await self.bury(claim.unreadable, queue: queue) }
@@ -159,7 +160,7 @@ extension WorkerSession {
                 self.acknowledgements.open(batch: number, attempts: jobs.map(\.attemptID))
                 self.slots.assign(
                     jobs.map { job in
-                        Assignment(id: job.attemptID, work: .durable(job), timeout: self.runner.timeout(of: job.kind))
+                        Assignment(id: job.attemptID, work: .durable(job), handler: self.registry.handlers[job.kind])
                     })
                 return
             } catch {

@@ -3,10 +3,14 @@
 -- $1 uuid[]  claimed ids      $2 uuid  session      $3 bigint  number of the batch within the session
 -- Returns a row for each job begun. A claimed id without a row was not available any more: its hint was stale.
 -- Called again with the same number after a lost reply, it returns what the first call began.
+-- Not waited for until it is on disk: should the server crash and lose it, the job is available again with the epoch
+-- before. Then two attempts may have one epoch, but never of one session: whoever settles names both.
 -- Nothing is begun for a session that ended: its row is locked FOR SHARE, so that an end (an UPDATE) either comes
 -- before, and is seen, or waits and then finds the batch in job_claims.
-WITH live AS MATERIALIZED (
-    SELECT id FROM worker_sessions WHERE id = $2::uuid AND ended_at IS NULL FOR SHARE
+WITH lax AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', 'off', true)
+), live AS MATERIALIZED (
+    SELECT s.id FROM worker_sessions s, lax WHERE s.id = $2::uuid AND s.ended_at IS NULL FOR SHARE OF s
 ), begun AS (
     UPDATE jobs j
        SET state = 'running', attempt = j.attempt + 1, epoch = j.epoch + 1, session_id = live.id,

@@ -4,9 +4,12 @@
 -- $1 integer  how many at most
 -- Returns a row for each ticket: ticket, id, queue, family_id, priority, seq, runnable (false: the ticket was stale).
 -- Two dispatchers at once do no harm: both put the same ids, and putting is idempotent.
--- Locks: the watermark, FOR SHARE. advance_watermark.sql says why.
-WITH due AS (
-    SELECT ticket, job_id, due_at FROM job_dispatches
+-- Locks: the watermark, FOR SHARE. advance_watermark.sql says why. Not waited for until it is on disk: what a crash of
+-- the server loses of it is done again, since the ticket is still there.
+WITH lax AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', 'off', true)
+), due AS (
+    SELECT ticket, job_id, due_at FROM job_dispatches, lax
     WHERE due_at <= statement_timestamp() ORDER BY due_at LIMIT $1::integer
 ), promoted AS (
     UPDATE jobs j SET state = 'available', due_at = NULL, reason = NULL

@@ -8,7 +8,7 @@
 -- $6 bool[]    whether a death counts as a failure
 -- $7 jsonb[]   errors              $8 jsonb[]   results
 -- $9 uuid      the session
--- Returns the ids settled; one that is missing was fenced: another epoch has the job, and nothing of it changed.
+-- Returns the ids settled; one that is missing was fenced: another attempt has the job, and nothing of it changed.
 WITH item AS (
     -- A job that a person gave up while it ran is not run again: nobody else will read the request.
     SELECT i.id, i.epoch, i.delay_ms, i.reason, i.spent, i.error, i.result,
@@ -34,7 +34,7 @@ WITH item AS (
            settled_at = CASE WHEN i.outcome IN ('succeeded', 'dead', 'cancelled') THEN clock_timestamp() END,
            dead_at = CASE WHEN i.outcome = 'dead' THEN clock_timestamp() END
       FROM item i
-     WHERE j.id = i.id AND j.epoch = i.epoch AND j.state = 'running'
+     WHERE j.id = i.id AND j.epoch = i.epoch AND j.session_id = $9::uuid
     RETURNING j.id, j.kind, j.epoch, j.attempt, j.started_at, j.family_id, j.due_at, j.reason, i.outcome,
         i.delay_ms, i.error
 ), tickets AS (

@@ -1,9 +1,9 @@
 -- Settles attempts that succeeded: the ordinary case, one HOT update a job.
 --
--- $1 uuid[]  ids      $2 bigint[]  their epochs      $3 jsonb[]  their results
--- Returns the ids settled; one that is missing was fenced: another epoch has the job.
+-- $1 uuid[]  ids      $2 bigint[]  their epochs      $3 jsonb[]  their results      $4 uuid  the session
+-- Returns the ids settled; one that is missing was fenced: another attempt has the job.
 UPDATE jobs j
    SET state = 'succeeded', session_id = NULL, result = i.result, settled_at = clock_timestamp()
   FROM unnest($1::uuid[], $2::bigint[], $3::jsonb[]) AS i (id, epoch, result)
- WHERE j.id = i.id AND j.epoch = i.epoch AND j.state = 'running'
+ WHERE j.id = i.id AND j.epoch = i.epoch AND j.session_id = $4::uuid
 RETURNING j.id
