@@ -41,7 +41,7 @@ import Glibc
     /// Why a client with this URL cannot ping.
     private func ping(_ url: String) async throws -> RedisError? {
         var configuration = try RedisConfiguration(url: url)
-        configuration.connectTimeout = .milliseconds(500)
+        configuration.connectTimeout = .seconds(10)
         let client = RedisClient(configuration: configuration, logger: .quiet)
         var failure: RedisError?
         do { try await client.send(RedisCommand("PING")) } catch let error as RedisError { failure = error }

@@ -102,7 +102,7 @@ import Glibc
         let observer = try await group.start(
             "sentinel", url: "redis://127.0.0.1:\(port)", sentinel: true, settings: ["bind 127.0.0.1", "port \(port)"])
         var configuration = try RedisConfiguration(url: "redis+sentinel://127.0.0.1:\(port)/main")
-        configuration.connectTimeout = .milliseconds(500)
+        configuration.connectTimeout = .seconds(10)
         let client = RedisClient(configuration: configuration, logger: .quiet)
         let error = await #expect(throws: RedisError.self) { try await client.send(RedisCommand("PING")) }
         #expect(error?.code == .unavailable)

@@ -30,7 +30,7 @@ struct AttemptTableTests {
         #expect(starts.map(\.turn.assignment.id) == all[..<2].map(\.id))
         #expect(starts.map(\.isNew) == [true, true])
         #expect(table.waiting == 2)
-        let freed = table.finish(all[0].id, now: self.now)
+        let freed = table.finish(starts[0].turn, now: self.now)
         #expect(freed?.isEmpty == true)
         guard case .run(let turn) = table.next(for: starts[0].slot, isWaiting: true, now: self.now) else {
             Issue.record("the slot has nothing to do")
@@ -47,8 +47,9 @@ struct AttemptTableTests {
     func idleSlots() {
         var table = AttemptTable(capacity: 4)
         let first = assignment()
-        let slot = table.assign([first], now: self.now)[0].slot
-        _ = table.finish(first.id, now: self.now)
+        let start = table.assign([first], now: self.now)[0]
+        let slot = start.slot
+        _ = table.finish(start.turn, now: self.now)
         guard case .wait = table.next(for: slot, isWaiting: true, now: self.now) else {
             Issue.record("there is something to do")
             return
@@ -77,7 +78,8 @@ struct AttemptTableTests {
     func deadlines() {
         var table = AttemptTable(capacity: 1)
         let (slow, next) = (assignment(timeout: .seconds(1)), assignment())
-        let slot = table.assign([slow, next], now: self.now)[0].slot
+        let start = table.assign([slow, next], now: self.now)[0]
+        let slot = start.slot
         let found5 = table.sweep(now: self.now + .milliseconds(999), grace: .seconds(5)).cancel.isEmpty
         #expect(found5)
         let late = table.sweep(now: self.now + .seconds(1), grace: .seconds(5))
@@ -93,8 +95,13 @@ struct AttemptTableTests {
         #expect(gone.starts.map(\.turn.assignment.id) == [next.id])
         #expect(gone.starts.first?.isNew == true)
         // What it returns in the end does not count, and its slot ends.
-        let found7 = table.finish(slow.id, now: self.now)
+        let found7 = table.finish(start.turn, now: self.now)
         #expect(found7 == nil)
+        // Not even when its outcome is written and its place is another's.
+        _ = table.forget(slow.id)
+        _ = table.assign([assignment()], now: self.now)
+        let stale = table.finish(start.turn, now: self.now)
+        #expect(stale == nil)
         guard case .end = table.next(for: slot, isWaiting: true, now: self.now) else {
             Issue.record("a retired slot goes on")
             return
@@ -105,12 +112,13 @@ struct AttemptTableTests {
     func heeded() {
         var table = AttemptTable(capacity: 1)
         let (first, second) = (assignment(), assignment())
-        let slot = table.assign([first, second], now: self.now)[0].slot
+        let start = table.assign([first, second], now: self.now)[0]
+        let slot = start.slot
         let found8 = table.interrupt(first.id.job, because: .cancelledByHand, now: self.now)
         #expect(found8 == [slot])
         let found9 = table.interrupt(first.id.job, because: .timeout, now: self.now).isEmpty
         #expect(found9)
-        let starts = table.finish(first.id, now: self.now)
+        let starts = table.finish(start.turn, now: self.now)
         #expect(starts?.map(\.turn.assignment.id) == [second.id])
         #expect(table.interruption(of: first.id) == .cancelledByHand)
     }
@@ -119,13 +127,14 @@ struct AttemptTableTests {
     func draining() {
         var table = AttemptTable(capacity: 1)
         let all = (0..<3).map { _ in assignment() }
-        let slot = table.assign(all, now: self.now)[0].slot
+        let start = table.assign(all, now: self.now)[0]
+        let slot = start.slot
         let found10 = table.takeWaiting().map(\.id)
         #expect(found10 == all[1...].map(\.id))
         #expect(table.waiting == 0)
         let found11 = table.interruptAll(because: .workerStopping, now: self.now)
         #expect(found11 == [slot])
-        _ = table.finish(all[0].id, now: self.now)
+        _ = table.finish(start.turn, now: self.now)
         let late = table.assign([assignment()], now: self.now)
         #expect(late.first?.turn.interruption == .workerStopping)
         let found12 = table.close().isEmpty
@@ -159,7 +168,7 @@ struct AttemptTableTests {
             case 4...6:
                 guard let (slot, turn) = running.randomElement(using: &random) else { continue }
                 running[slot] = nil
-                let starts = table.finish(turn.assignment.id, now: now)
+                let starts = table.finish(turn, now: now)
                 #expect((starts == nil) == abandoned.contains(turn.assignment.id))
                 if let starts {
                     settling.append(turn.assignment.id)
@@ -178,7 +187,7 @@ struct AttemptTableTests {
                 }
             case 8:
                 if let turn = running.values.randomElement(using: &random) {
-                    _ = table.interrupt(turn.assignment.id, because: .cancelledByHand, now: now)
+                    _ = table.interrupt(turn.assignment.id.job, because: .cancelledByHand, now: now)
                 }
             default:
                 let swept = table.sweep(now: now, grace: .seconds(1))

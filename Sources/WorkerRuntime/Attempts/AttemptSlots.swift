@@ -7,14 +7,19 @@ internal import Synchronization
 
 /// One session's attempts and the slots that run them.
 final class AttemptSlots: Sendable {
-    /// Runs an attempt to its end; called in a slot.
-    typealias Perform = @Sendable (AttemptTable.Turn) async -> Void
+    /// What the session does with an attempt.
+    struct Work: Sendable {
+        /// Runs it to its end; called in a slot.
+        let perform: @Sendable (AttemptTable.Turn) async -> AttemptOutcome
+        /// Takes its outcome, unless it was abandoned before.
+        let conclude: @Sendable (Assignment, AttemptOutcome) -> Void
+    }
 
     fileprivate struct State {
         var table: AttemptTable
         var tasks: [Int: Task<Void, Never>] = [:]
         var waiters: [Int: CheckedContinuation<AttemptTable.Next, Never>] = [:]
-        var perform: Perform?
+        var work: Work?
         /// How many attempts have ended, for the claim loop's measure of speed.
         var ended = 0
     }
@@ -42,25 +47,14 @@ final class AttemptSlots: Sendable {
     func contains(_ id: AttemptID) -> Bool { self.state.withLock { $0.table.contains(id) } }
     func interruption(of id: AttemptID) -> Interruption? { self.state.withLock { $0.table.interruption(of: id) } }
 
-    /// Sets what slots do with an attempt; once, before the first is assigned.
-    func setPerform(_ perform: @escaping Perform) { self.state.withLock { $0.perform = perform } }
+    /// Sets what becomes of attempts; once, before the first is assigned.
+    func set(_ work: Work) { self.state.withLock { $0.work = work } }
 
     /// Takes attempts in. One that is here already, by a second hint of it, is left out.
     func assign(_ assignments: [Assignment]) {
         guard !assignments.isEmpty else { return }
         self.act { $0.table.assign(assignments, now: .now) }
         self.filled.wake()
-    }
-
-    /// A handler returned. - Returns: False when the attempt was abandoned before: its outcome does not count.
-    func finish(_ id: AttemptID) -> Bool {
-        var counts = false
-        self.act { state in
-            let starts = state.table.finish(id, now: .now)
-            counts = starts != nil
-            return starts ?? []
-        }
-        return counts
     }
 
     /// The outcomes are written, or will never be.
@@ -100,7 +94,7 @@ final class AttemptSlots: Sendable {
     func close() {
         let waiters = self.state.withLock { state in
             // What it holds, holds this.
-            state.perform = nil
+            state.work = nil
             return state.table.close().compactMap { state.waiters.removeValue(forKey: $0) }
         }
         for waiter in waiters { waiter.resume(returning: .end) }
@@ -115,13 +109,19 @@ final class AttemptSlots: Sendable {
 
     /// Does something to the table, and starts what it says.
     private func act(_ body: (inout State) -> [AttemptTable.Start]) {
-        let (starts, waiters, perform) = self.state.withLock { state in
+        let (starts, waiters, work) = self.state.withLock { state in
             let starts = body(&state)
-            return (starts, starts.map { state.waiters.removeValue(forKey: $0.slot) }, state.perform)
+            return (starts, starts.map { state.waiters.removeValue(forKey: $0.slot) }, state.work)
         }
+        self.perform(starts, waiters, work)
+    }
+
+    private func perform(
+        _ starts: [AttemptTable.Start], _ waiters: [CheckedContinuation<AttemptTable.Next, Never>?], _ work: Work?
+    ) {
         for (start, waiter) in zip(starts, waiters) {
             if start.isNew {
-                if let perform { self.spawn(start, perform) }
+                if let work { self.spawn(start, work) }
             } else {
                 waiter?.resume(returning: .run(start.turn))
             }
@@ -129,11 +129,23 @@ final class AttemptSlots: Sendable {
     }
 
     /// Owner: this value's session. A slot ends when it is retired, or with `close`.
-    private func spawn(_ start: AttemptTable.Start, _ perform: @escaping Perform) {
+    private func spawn(_ start: AttemptTable.Start, _ work: Work) {
         let slot = start.slot
         let task = Task {
-            await perform(start.turn)
-            while case .run(let turn) = await self.next(for: slot) { await perform(turn) }
+            var turn = start.turn
+            while true {
+                let outcome = await work.perform(turn)
+                // The next turn first: the slot takes the lock once an attempt.
+                let (counts, next) = self.finish(turn, andNextFor: slot)
+                if counts { work.conclude(turn.assignment, outcome) }
+                switch next {
+                case .run(let next): turn = next
+                case .end: return
+                case .wait:
+                    guard case .run(let next) = await self.wait(slot) else { return }
+                    turn = next
+                }
+            }
         }
         let isRetired = self.state.withLock { state in
             if state.table.isRetired(slot) { return true }
@@ -143,12 +155,26 @@ final class AttemptSlots: Sendable {
         if isRetired { task.cancel() }
     }
 
-    private func next(for slot: Int) async -> AttemptTable.Next {
-        let next = self.state.withLock { $0.next(for: slot, isWaiting: false) }
-        guard case .wait = next else { return next }
-        return await withCheckedContinuation { continuation in
+    /// A handler returned. - Returns: Whether its outcome counts (it does not when the attempt was abandoned), and what
+    /// the slot does next.
+    private func finish(
+        _ turn: AttemptTable.Turn, andNextFor slot: Int
+    ) -> (counts: Bool, next: AttemptTable.Next) {
+        let (starts, waiters, work, counts, next) = self.state.withLock { state in
+            let now = ContinuousClock.now
+            let starts = state.table.finish(turn, now: now)
+            let waiters = (starts ?? []).map { state.waiters.removeValue(forKey: $0.slot) }
+            return (starts ?? [], waiters, state.work, starts != nil, state.next(for: slot, isWaiting: false, now: now))
+        }
+        if !starts.isEmpty { self.perform(starts, waiters, work) }
+        return (counts, next)
+    }
+
+    /// Waits until the idle slot has something to do.
+    private func wait(_ slot: Int) async -> AttemptTable.Next {
+        await withCheckedContinuation { continuation in
             let next = self.state.withLock { state in
-                let next = state.next(for: slot, isWaiting: true)
+                let next = state.next(for: slot, isWaiting: true, now: .now)
                 if case .wait = next { state.waiters[slot] = continuation }
                 return next
             }
@@ -158,8 +184,10 @@ final class AttemptSlots: Sendable {
 }
 
 extension AttemptSlots.State {
-    fileprivate mutating func next(for slot: Int, isWaiting: Bool) -> AttemptTable.Next {
-        let next = self.table.next(for: slot, isWaiting: isWaiting, now: .now)
+    fileprivate mutating func next(
+        for slot: Int, isWaiting: Bool, now: AttemptTable.Instant
+    ) -> AttemptTable.Next {
+        let next = self.table.next(for: slot, isWaiting: isWaiting, now: now)
         if case .end = next { self.tasks[slot] = nil }
         return next
     }

@@ -14,6 +14,9 @@ internal import WorkerKit
 struct AttemptID: Hashable, Sendable {
     let job: JobID
     let epoch: Int64
+
+    /// The random half of the job's id is enough to tell jobs apart in a table.
+    func hash(into hasher: inout Hasher) { hasher.combine(self.job.uuid.low ^ UInt64(bitPattern: self.epoch)) }
 }
 
 /// An attempt that was claimed (and begun, if it is durable), with what is needed to run it. A reference, since it is
@@ -86,6 +89,8 @@ struct AttemptTable {
         let deadline: Instant
         /// It was cut short before it ran: it is not to run.
         let interruption: Interruption?
+        /// Where the table keeps the attempt.
+        fileprivate let place: Int
     }
 
     /// What a slot that is free does next.
@@ -103,7 +108,11 @@ struct AttemptTable {
     }
 
     let capacity: Int
-    private var attempts: [AttemptID: Attempt] = [:]
+    /// Attempts stay where they are put until they are forgotten; a place is then used again.
+    private var attempts: [Attempt?] = []
+    private var freePlaces: [Int] = []
+    private var places: [AttemptID: Int] = [:]
+    /// Places of attempts that wait.
     private var backlog = Backlog()
     private var idle: [Int] = []
     private var slots: Set<Int> = []
@@ -118,22 +127,31 @@ struct AttemptTable {
     }
 
     /// All that is in this session's hands.
-    var count: Int { self.attempts.count }
+    var count: Int { self.places.count }
     /// Those that wait for a slot.
     var waiting: Int { self.backlog.count }
-    var jobs: Set<JobID> { Set(self.attempts.keys.map(\.job)) }
+    var jobs: Set<JobID> { Set(self.places.keys.map(\.job)) }
 
-    func contains(_ id: AttemptID) -> Bool { self.attempts[id] != nil }
-    func interruption(of id: AttemptID) -> Interruption? { self.attempts[id]?.interruption }
+    func contains(_ id: AttemptID) -> Bool { self.places[id] != nil }
+    func interruption(of id: AttemptID) -> Interruption? { self.places[id].flatMap { self.attempts[$0]?.interruption } }
     func isRetired(_ slot: Int) -> Bool { !self.slots.contains(slot) }
 
     /// Takes attempts in; one that is here already (a second hint of it) is left out.
     mutating func assign(_ assignments: [Assignment], now: Instant) -> [Start] {
-        for assignment in assignments where self.attempts[assignment.id] == nil {
-            self.attempts[assignment.id] = Attempt(
+        for assignment in assignments where self.places[assignment.id] == nil {
+            let attempt = Attempt(
                 assignment: assignment, stage: .waiting, interruption: self.interruption,
                 interruptedAt: self.interruption == nil ? nil : now)
-            self.backlog.append(assignment.id)
+            let place: Int
+            if let free = self.freePlaces.popLast() {
+                place = free
+                self.attempts[place] = attempt
+            } else {
+                place = self.attempts.count
+                self.attempts.append(attempt)
+            }
+            self.places[assignment.id] = place
+            self.backlog.append(place)
         }
         return self.starts(now: now)
     }
@@ -151,45 +169,52 @@ struct AttemptTable {
 
     /// A handler returned. - Returns: nil when the attempt was abandoned before: its outcome does not count. Else what
     /// is to be started in place of a retired slot.
-    mutating func finish(_ id: AttemptID, now: Instant) -> [Start]? {
-        guard case .running(let slot, _) = self.attempts[id]?.stage else { return nil }
-        self.attempts[id]?.stage = .settling
+    mutating func finish(_ turn: Turn, now: Instant) -> [Start]? {
+        // The place may be another's, if this one was abandoned and forgotten.
+        guard let attempt = self.attempts[turn.place], attempt.assignment === turn.assignment,
+            case .running(let slot, _) = attempt.stage
+        else { return nil }
+        self.attempts[turn.place]?.stage = .settling
         self.running -= 1
         return self.slots.contains(slot) ? [] : self.starts(now: now)
     }
 
     /// An outcome is written, or will never be. - Returns: Whether the attempt was here.
-    mutating func forget(_ id: AttemptID) -> Bool { self.attempts.removeValue(forKey: id) != nil }
-
-    /// Cuts an attempt short; the first reason stays. - Returns: The slot to cancel.
-    mutating func interrupt(_ id: AttemptID, because interruption: Interruption, now: Instant) -> Int? {
-        guard let attempt = self.attempts[id], attempt.interruption == nil, attempt.stage != .settling else {
-            return nil
-        }
-        self.attempts[id]?.interruption = interruption
-        self.attempts[id]?.interruptedAt = now
-        guard case .running(let slot, _) = attempt.stage else { return nil }
-        self.slots.remove(slot)
-        return slot
+    mutating func forget(_ id: AttemptID) -> Bool {
+        guard let place = self.places.removeValue(forKey: id) else { return false }
+        self.attempts[place] = nil
+        self.freePlaces.append(place)
+        return true
     }
 
-    /// Cuts a job's attempts short. - Returns: The slots to cancel.
+    /// Cuts a job's attempts short; the first reason stays. - Returns: The slots to cancel.
     mutating func interrupt(_ job: JobID, because interruption: Interruption, now: Instant) -> [Int] {
-        self.attempts.keys.filter { $0.job == job }
-            .compactMap { self.interrupt($0, because: interruption, now: now) }
+        self.places.filter { $0.key.job == job }.values
+            .compactMap { self.interrupt(at: $0, because: interruption, now: now) }
     }
 
     /// Cuts all short, and those that come later. - Returns: The slots to cancel.
     mutating func interruptAll(because interruption: Interruption, now: Instant) -> [Int] {
         self.interruption = interruption
-        return Array(self.attempts.keys).compactMap { self.interrupt($0, because: interruption, now: now) }
+        return self.attempts.indices.compactMap { self.interrupt(at: $0, because: interruption, now: now) }
+    }
+
+    private mutating func interrupt(at place: Int, because interruption: Interruption, now: Instant) -> Int? {
+        guard let attempt = self.attempts[place], attempt.interruption == nil, attempt.stage != .settling else {
+            return nil
+        }
+        self.attempts[place]?.interruption = interruption
+        self.attempts[place]?.interruptedAt = now
+        guard case .running(let slot, _) = attempt.stage else { return nil }
+        self.slots.remove(slot)
+        return slot
     }
 
     /// Takes away the attempts that wait for a slot: they are to be given back.
     mutating func takeWaiting() -> [Assignment] {
-        let ids = self.backlog.removeAll()
-        for id in ids { self.attempts[id]?.stage = .settling }
-        return ids.compactMap { self.attempts[$0]?.assignment }
+        let places = self.backlog.removeAll()
+        for place in places { self.attempts[place]?.stage = .settling }
+        return places.compactMap { self.attempts[$0]?.assignment }
     }
 
     /// What time has done: attempts over their deadline are cut short, attempts that were cut short and did not heed
@@ -199,14 +224,14 @@ struct AttemptTable {
     ) -> (cancel: [Int], abandoned: [Assignment], starts: [Start]) {
         var cancel: [Int] = []
         var abandoned: [Assignment] = []
-        for (id, attempt) in self.attempts {
-            guard case .running(_, let deadline) = attempt.stage else { continue }
+        for place in self.attempts.indices {
+            guard let attempt = self.attempts[place], case .running(_, let deadline) = attempt.stage else { continue }
             if let interruptedAt = attempt.interruptedAt {
                 guard now - interruptedAt >= grace else { continue }
-                self.attempts[id]?.stage = .settling
+                self.attempts[place]?.stage = .settling
                 self.running -= 1
                 abandoned.append(attempt.assignment)
-            } else if now >= deadline, let slot = self.interrupt(id, because: .timeout, now: now) {
+            } else if now >= deadline, let slot = self.interrupt(at: place, because: .timeout, now: now) {
                 cancel.append(slot)
             }
         }
@@ -241,45 +266,43 @@ struct AttemptTable {
     }
 
     private mutating func turn(slot: Int, now: Instant) -> Turn? {
-        while let id = self.backlog.popFirst() {
-            guard let attempt = self.attempts[id], attempt.stage == .waiting else { continue }
-            let deadline = now + attempt.assignment.timeout
-            self.attempts[id]?.stage = .running(slot: slot, deadline: deadline)
-            self.running += 1
-            if attempt.interruption != nil { self.slots.remove(slot) }
-            return Turn(assignment: attempt.assignment, deadline: deadline, interruption: attempt.interruption)
-        }
-        return nil
+        guard let place = self.backlog.popFirst(), let attempt = self.attempts[place] else { return nil }
+        let deadline = now + attempt.assignment.timeout
+        self.attempts[place]?.stage = .running(slot: slot, deadline: deadline)
+        self.running += 1
+        if attempt.interruption != nil { self.slots.remove(slot) }
+        return Turn(
+            assignment: attempt.assignment, deadline: deadline, interruption: attempt.interruption, place: place)
     }
 }
 
 /// First in, first out, without moving the rest.
 private struct Backlog {
-    private var ids: [AttemptID] = []
+    private var places: [Int] = []
     private var head = 0
 
-    var count: Int { self.ids.count - self.head }
+    var count: Int { self.places.count - self.head }
 
-    mutating func append(_ id: AttemptID) { self.ids.append(id) }
+    mutating func append(_ place: Int) { self.places.append(place) }
 
-    mutating func popFirst() -> AttemptID? {
-        guard self.head < self.ids.count else { return nil }
+    mutating func popFirst() -> Int? {
+        guard self.head < self.places.count else { return nil }
         defer {
             self.head += 1
-            if self.head == self.ids.count {
-                self.ids.removeAll(keepingCapacity: true)
+            if self.head == self.places.count {
+                self.places.removeAll(keepingCapacity: true)
                 self.head = 0
             }
         }
-        return self.ids[self.head]
+        return self.places[self.head]
     }
 
-    mutating func removeAll() -> [AttemptID] {
+    mutating func removeAll() -> [Int] {
         defer {
-            self.ids.removeAll(keepingCapacity: true)
+            self.places.removeAll(keepingCapacity: true)
             self.head = 0
         }
-        return Array(self.ids[self.head...])
+        return Array(self.places[self.head...])
     }
 }
 

@@ -6,7 +6,7 @@ struct Prefetch {
     /// As far ahead as that.
     static let horizon: Duration = .milliseconds(50)
     /// Never more than so many.
-    static let most = 1000
+    static let most = 4000
     /// Shorter spans tell nothing.
     private static let shortest: Duration = .milliseconds(5)
 

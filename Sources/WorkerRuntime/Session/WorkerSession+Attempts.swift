@@ -10,25 +10,19 @@ extension WorkerSession {
     private static let sweepInterval: Duration = .milliseconds(100)
 
     /// Runs an attempt to its end, in its slot.
-    func perform(_ turn: AttemptTable.Turn) async {
+    func perform(_ turn: AttemptTable.Turn) async -> AttemptOutcome {
         let assignment = turn.assignment
-        let outcome: AttemptOutcome
-        if let interruption = turn.interruption {
-            outcome = self.runner.cutShort(assignment.work, interruption)
-        } else {
-            switch assignment.work {
-            case .durable(let job):
-                outcome = await self.runner.run(job, assignment.handler, until: turn.deadline) {
-                    self.slots.interruption(of: assignment.id)
-                }
-            case .fast(let entry, let queue):
-                outcome = await self.runner.run(entry, queue: queue, assignment.handler, until: turn.deadline) {
-                    self.slots.interruption(of: assignment.id)
-                }
+        if let interruption = turn.interruption { return self.runner.cutShort(assignment.work, interruption) }
+        switch assignment.work {
+        case .durable(let job):
+            return await self.runner.run(job, assignment.handler, until: turn.deadline) {
+                self.slots.interruption(of: assignment.id)
+            }
+        case .fast(let entry, let queue):
+            return await self.runner.run(entry, queue: queue, assignment.handler, until: turn.deadline) {
+                self.slots.interruption(of: assignment.id)
             }
         }
-        guard self.slots.finish(assignment.id) else { return }
-        self.conclude(assignment, outcome)
     }
 
     /// Cuts attempts short at their deadlines, and gives those up that do not heed it, until cancelled.
@@ -51,7 +45,8 @@ extension WorkerSession {
         for assignment in self.slots.takeWaiting() { self.conclude(assignment, AttemptOutcome(settlement: .giveBack)) }
     }
 
-    private func conclude(_ assignment: Assignment, _ outcome: AttemptOutcome) {
+    /// Hands an attempt's outcome to its settler.
+    func conclude(_ assignment: Assignment, _ outcome: AttemptOutcome) {
         switch assignment.work {
         case .durable(let job): self.conclude(job, outcome)
         case .fast(let entry, let queue): self.conclude(entry, queue, outcome)

@@ -118,7 +118,7 @@ final class WorkerSession: Sendable {
     /// Works until drained or lost. Not to be cancelled: `drain` and `hurry` end it in order.
     func run() async -> End {
         // Ends with `close`: slots hold the session as long as they live.
-        self.slots.setPerform { turn in await self.perform(turn) }
+        self.slots.set(.init(perform: { await self.perform($0) }, conclude: { self.conclude($0, $1) }))
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.writeOutcomes() }
             group.addTask { await self.watchTime() }
