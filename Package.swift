@@ -157,8 +157,7 @@ let package = Package(
         module(
             "QueueTestSupport",
             [
-                "JobModel", "JobQueue", "Postgres", "Redis", "Tenancy", "TestSupport", "WorkerKit", "WorkerRuntime",
-                logging,
+                "JobModel", "JobQueue", "Postgres", "Redis", "TestSupport", "WorkerKit", "WorkerRuntime", logging,
             ]),
         tests("JobModelTests", ["JobModel"]),
         tests("JobQueueTests", ["JobModel", "JobQueue", "Postgres", "QueueTestSupport", "Redis", "TestSupport"]),
