@@ -38,8 +38,9 @@ extension Examination {
             findings.append(
                 .warn(
                     "queue \(try row.string("queue"))",
-                    "\(try row.int("jobs")) jobs wait in a queue that no worker ever had",
-                    remedy: "start a worker that has their kinds: chorewheel work"))
+                    "\(try row.int("jobs")) waiting in a queue that no worker ever had",
+                    remedy: "start a worker on it, chorewheel work --queues \(try row.string("queue")), or cancel them")
+            )
         }
         let differences = try await self.persistentDifferences(queues.map(\.queue))
         findings += differences.sorted { $0.key < $1.key }.map { differenceFinding($0.key, $0.value) }

@@ -129,7 +129,8 @@ public struct JobQueueClient: Sendable {
     /// Enqueues a request whose kind is known by name only: checks kind, target and payload against what the workers
     /// registered.
     ///
-    /// - Throws: `JobQueueError(.invalid)` for an unknown kind, a wrong target, or a payload not of the kind's shape.
+    /// - Throws: `JobQueueError(.invalid)` for an unknown kind or queue, a wrong target, or a payload not of the kind's
+    ///   shape.
     public func enqueueChecked(_ request: JobRequest) async throws -> EnqueuedJob {
         let kind = try await self.check(request)
         switch kind.durability {
@@ -182,6 +183,14 @@ public struct JobQueueClient: Sendable {
             throw JobQueueError.invalid(
                 "family",
                 kind.target == .family ? "is required by kind \(kind.kind)" : "is not taken by kind \(kind.kind)")
+        }
+        // A queue that no worker has would hold the job for ever.
+        if let queue = request.options.queue, queue.rawValue != kind.queue {
+            do {
+                try await self.ledger.requireQueue(queue)
+            } catch let error as JobQueueError where error.code == .notFound {
+                throw JobQueueError.invalid("queue", error.message)
+            }
         }
         if let schema = kind.payloadSchema { try PayloadSchema.check(request.payload, against: schema) }
         return kind

@@ -13,6 +13,7 @@ import Testing
     @Test func `A job is enqueued with all that was asked for`() async throws {
         try await withAPI { api in
             try await api.register("test.echo")
+            try await api.stores.jobs.open(["slow"])
             let id = JobID.mint().description
             let answer = try await api.send(
                 .post, "/v1/jobs",
@@ -76,6 +77,7 @@ import Testing
         (#"{"kind":"test.sleep","due_at":"tomorrow"}"#, ["due_at"]),
         (#"{"kind":"test.sleep","due_at":"2030-01-01T00:00:00Z","delay_seconds":1}"#, ["due_at"]),
         (#"{"kind":"test.sleep","id":"17"}"#, ["id"]),
+        (#"{"kind":"test.sleep","payload":{"seconds":1},"queue":"tpyo"}"#, ["queue"]),
         (#"{"kind":"test.any","payload":{"t":"\u0000"}}"#, ["payload"]),
     ])
     func `A broken rule is named with its field and nothing is enqueued`(body: String, fields: [String]) async throws {
