@@ -1,10 +1,11 @@
 # Everything that is done with this checkout, the same here and in CI. `make help` lists it.
 #
-# Settings: CONFIGURATION=release builds and runs an optimised executable; ARGS="…" goes to demo, dev and test.
+# Settings: CONFIGURATION=release builds and runs an optimised executable; ARGS="…" goes to demo, dev, test
+# and bench.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help dependencies build release test demo dev example format lint clean
+.PHONY: help dependencies build release test demo dev example bench bench-quick format lint clean
 
 SWIFT ?= swift
 CONFIGURATION ?= debug
@@ -13,7 +14,7 @@ SOURCES = Package.swift Benchmarks/Driver Sources Tests workers Examples/Greeter
 TEST_LOG = .build/test.log
 
 help: ## Show this list
-	@awk -F ':.* ## ' '/^[a-z]+:.* ## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.* ## ' '/^[a-z-]+:.* ## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 dependencies: ## Install what this machine lacks: libpq, hiredis, Redis, PostgreSQL. Starts no service
 	@command -v $(SWIFT) >/dev/null 2>&1 || { \
@@ -55,6 +56,21 @@ example: dependencies ## Build Examples/Greeter, a package of its own that depen
 	$(SWIFT) build -c $(CONFIGURATION) --package-path Examples/Greeter --scratch-path .build \
 		--disable-build-manifest-caching --force-resolved-versions --product Greeter
 	@Examples/Greeter/try "$$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)"
+
+# Always optimised: a debug build's figures say nothing. About an hour, on a machine that does nothing else.
+# ARGS="--runs 1 W2" runs less.
+bench: dependencies ## Measure everything beside its floors and peers, five runs; writes docs/benchmarks.md
+	Benchmarks/install-peers
+	$(MAKE) --no-print-directory -C Benchmarks/floors
+	$(SWIFT) build -c release --product chorewheel
+	$(SWIFT) build -c release --product chorewheel-bench
+	@exec "$$($(SWIFT) build -c release --show-bin-path)/chorewheel-bench" run $(ARGS)
+
+bench-quick: dependencies ## The same with few jobs, one run and no peers, in three minutes; prints the tables
+	$(MAKE) --no-print-directory -C Benchmarks/floors
+	$(SWIFT) build -c release --product chorewheel
+	$(SWIFT) build -c release --product chorewheel-bench
+	@exec "$$($(SWIFT) build -c release --show-bin-path)/chorewheel-bench" run --quick $(ARGS)
 
 format: ## Lay out all Swift sources
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)

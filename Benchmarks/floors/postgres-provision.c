@@ -30,6 +30,9 @@ static const char platform_name[] = "bench_floor_platform";
 static const char sealed[] = "sealed-password-of-about-the-length-that-the-project-keeps-of-it-in-base64-text==";
 enum { NAME_BYTES = 64, TEXT_BYTES = 512 };
 
+// Whose the attempts are.
+static const char worker_session[] = "00000000-0000-7000-8000-000000000001";
+
 // The project's statements, read once.
 struct statements {
     char *lock_servers, *complete_step, *observe, *owner, *future_access, *access, *default_data, *prove, *record,
@@ -98,12 +101,12 @@ static void sign_up(struct server *server, struct family *family) {
 
 // The ledger's half of a worker: the ticket goes, the job runs.
 static void begin(struct server *server, const struct family *family) {
-    const char *values[] = {family->job};
+    const char *values[] = {family->job, worker_session};
     say(server->platform, "DELETE FROM job_dispatches WHERE job_id = $1", 1, values);
     say(server->platform,
-        "UPDATE jobs SET state = 'running', attempt = attempt + 1, epoch = epoch + 1, session_id = gen_random_uuid(),"
+        "UPDATE jobs SET state = 'running', attempt = attempt + 1, epoch = epoch + 1, session_id = $2,"
         " started_at = clock_timestamp() WHERE id = $1 AND state = 'available'",
-        1, values);
+        2, values);
 }
 
 // Server and name, then the sealed password as a step: two commits.
@@ -116,8 +119,12 @@ static void reserve(struct server *server, const struct family *family) {
     postgres_run(server->platform, "COMMIT");
     char result[TEXT_BYTES];
     snprintf(result, sizeof result, "\"%s\"", sealed);
-    const char *step[] = {family->job, "1", "credentials", result};
-    say(server->platform, server->statements.complete_step, 4, step);
+    const char *step[] = {family->job, "1", "credentials", result, worker_session};
+    PGresult *recorded = postgres_ask(server->platform, server->statements.complete_step, 5, step);
+    if (PQntuples(recorded) != 1) {
+        fail("the step of family %s was fenced", family->slug);
+    }
+    PQclear(recorded);
 }
 
 static void lock(struct server *server, const struct family *family, const char *function) {

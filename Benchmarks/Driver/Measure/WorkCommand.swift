@@ -1,6 +1,7 @@
 // A worker process that runs the `bench.*` kinds: what a service of one's own would be, with one plugin.
 
 internal import ArgumentParser
+internal import Processes
 internal import WorkerRuntime
 
 struct WorkCommand: AsyncParsableCommand {
@@ -15,6 +16,9 @@ struct WorkCommand: AsyncParsableCommand {
 
     func run() async throws {
         let board = try Board(path: self.board, jobs: self.jobs, create: false)
-        try await WorkerApplication.run(plugins: [BenchPlugin(board: board)], version: "bench")
+        let server = CurrentEnvironment.variables()[BenchFamilies.variable]
+        try await WorkerApplication.run(plugins: [BenchPlugin(board: board)], version: "bench") { stores in
+            try BenchFamilies(platform: stores.platform, serverURL: server)
+        }
     }
 }

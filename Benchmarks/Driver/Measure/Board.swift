@@ -52,20 +52,14 @@ final class Board: @unchecked Sendable {
     func start(of number: Int) -> Double { self.memory.load(fromByteOffset: number * 8, as: Double.self) }
     func runs(of number: Int) -> UInt8 { self.memory.load(fromByteOffset: self.jobs * 8 + number, as: UInt8.self) }
 
+    /// The last number first: it is usually the last to run.
+    var allRan: Bool { self.runs(of: self.jobs - 1) > 0 && (0..<self.jobs).allSatisfy { self.runs(of: $0) > 0 } }
+
     var firstStart: Double { (0..<self.jobs).map { self.start(of: $0) }.filter { $0 > 0 }.min() ?? 0 }
 
     /// - Throws: `BenchFailure` unless every job ran exactly once.
     func check() throws {
         let once = (0..<self.jobs).count { self.runs(of: $0) == 1 }
         guard once == self.jobs else { throw BenchFailure("\(once) of \(self.jobs) jobs ran exactly once") }
-    }
-}
-
-/// A benchmark whose check does not hold, or that cannot run.
-struct BenchFailure: Error, CustomStringConvertible {
-    let description: String
-
-    init(_ description: String) {
-        self.description = description
     }
 }

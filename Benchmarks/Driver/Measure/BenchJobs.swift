@@ -1,4 +1,4 @@
-// The jobs that are measured: they note on the board that they ran, and do nothing else.
+// The jobs that are measured: they note on the board that they ran, and do nothing else but what their name says.
 
 internal import JobModel
 internal import JobQueue
@@ -15,6 +15,21 @@ struct FastTick: PlatformJob {
 /// A durable job.
 struct DurableTick: PlatformJob {
     static let kind: JobKind = "bench.durable"
+    static let queue: QueueName = "bench"
+    var text: String
+}
+
+/// A family's fast job.
+struct FamilyTick: FamilyJob {
+    static let kind: JobKind = "bench.family_fast"
+    static let queue: QueueName = "bench"
+    static let durability: Durability = .fast
+    var text: String
+}
+
+/// A family's durable job that leaves a row in the family's database.
+struct FamilyEffect: FamilyJob {
+    static let kind: JobKind = "bench.family_effect"
     static let queue: QueueName = "bench"
     var text: String
 }
@@ -37,6 +52,27 @@ struct DurableTickHandler: PlatformHandler {
     }
 }
 
+struct FamilyTickHandler: FamilyHandler {
+    let board: Board
+
+    func run(_ job: FamilyTick, for family: FamilyID, context: JobContext) async throws -> NoResult {
+        self.board.started(job.text)
+        return NoResult()
+    }
+}
+
+struct FamilyEffectHandler: FamilyHandler {
+    let board: Board
+
+    func run(_ job: FamilyEffect, for family: FamilyID, context: JobContext) async throws -> NoResult {
+        self.board.started(job.text)
+        return try await context.effect { transaction in
+            try await transaction.query("INSERT INTO bench_effects DEFAULT VALUES")
+            return NoResult()
+        }
+    }
+}
+
 /// Registers the `bench.*` kinds.
 struct BenchPlugin: WorkerPlugin {
     let name = "Bench"
@@ -45,6 +81,8 @@ struct BenchPlugin: WorkerPlugin {
     func register(in registry: inout HandlerRegistry) {
         registry.add(FastTickHandler(board: self.board))
         registry.add(DurableTickHandler(board: self.board))
+        registry.add(FamilyTickHandler(board: self.board))
+        registry.add(FamilyEffectHandler(board: self.board))
     }
 }
 
