@@ -51,12 +51,16 @@ public struct Reconciler: Sendable {
         var report = Report(next: start)
         for known in try await self.ledger.queueSwitches() { try await self.index.set(known) }
         report.repaired = try await self.ledger.repair()
+        var last: JobID?
+        for _ in 0..<pages {
+            let stragglers = try await self.ledger.stragglers(after: last, limit: Self.page)
+            try await self.push(stragglers.filter(\.isAvailable).map(\.job), to: &report)
+            guard stragglers.count == Self.page else { break }
+            last = stragglers.last?.job.id
+        }
         for _ in 0..<pages {
             let jobs = try await self.ledger.availableJobs(after: report.next, limit: Self.page)
-            report.available += jobs.count
-            for (queue, jobs) in Dictionary(grouping: jobs, by: \.queue) {
-                report.pushed += try await self.index.push(jobs, to: queue)
-            }
+            try await self.push(jobs, to: &report)
             report.next = jobs.count == Self.page ? jobs.last?.seq ?? 0 : 0
             if report.next == 0 { break }
         }
@@ -66,6 +70,13 @@ public struct Reconciler: Sendable {
                 "the ledger held jobs that nothing would wake", metadata: ["repaired": "\(report.repaired)"])
         }
         return report
+    }
+
+    private func push(_ jobs: [WaitingJob], to report: inout Report) async throws {
+        report.available += jobs.count
+        for (queue, jobs) in Dictionary(grouping: jobs, by: \.queue) {
+            report.pushed += try await self.index.push(jobs, to: queue)
+        }
     }
 
     /// Begins a new life of Redis after it lost its memory: everything available is put in, then it is marked.

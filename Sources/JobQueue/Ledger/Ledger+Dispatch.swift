@@ -22,7 +22,13 @@ extension Ledger {
         try await self.query(EmbeddedText.nextDue).first.map { .milliseconds(try $0.int("milliseconds")) }
     }
 
-    /// A page of available jobs that Redis may lack, in the order of seq: those above the watermark, and stragglers.
+    /// A page of stragglers, by id: open jobs below the watermark. Redis may lack those that are available.
+    public func stragglers(after id: JobID?, limit: Int) async throws -> [(job: WaitingJob, isAvailable: Bool)] {
+        try await self.query(EmbeddedText.stragglers, [.text(id?.description), .int(limit)])
+            .map { (try WaitingJob($0), try $0.bool("available")) }
+    }
+
+    /// A page of available jobs above the watermark that Redis may lack, in the order of seq.
     public func availableJobs(after seq: Int64, limit: Int) async throws -> [WaitingJob] {
         try await self.query(EmbeddedText.availableJobs, [.int(Int(seq)), .int(limit)]).map { try WaitingJob($0) }
     }

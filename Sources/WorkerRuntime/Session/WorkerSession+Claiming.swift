@@ -52,7 +52,9 @@ extension WorkerSession {
                 backoff.reset()
                 if pass.claimed == 0, self.isWorking {
                     let wait = min(pass.nextDue ?? Self.longestWait, Self.longestWait)
-                    _ = try await self.index.waitForWork(in: self.queues, atMost: wait, on: waiting)
+                    let woken = try await self.index.waitForWork(in: self.queues, atMost: wait, on: waiting)
+                    // Where there is something is asked first.
+                    if let place = woken.flatMap({ self.queues.firstIndex(of: $0) }) { rotation = place }
                 }
             } catch {
                 if Task.isCancelled { return }
