@@ -42,20 +42,27 @@ private struct LedgerInvariant {
     private static let repaired =
         "a living worker repairs this within 30 s; if it stays, keep the rows and report it"
 
+    /// The jobs that may be open: history below the watermark is not searched.
+    private static let mayBeOpen =
+        "(j.seq > (SELECT settled_seq FROM reconciliation) OR j.id IN (SELECT job_id FROM job_stragglers))"
+
     /// Five seconds are left for what is under way.
     static let all = [
         LedgerInvariant(
             sql: "SELECT count(*) FROM jobs j LEFT JOIN worker_sessions s ON s.id = j.session_id "
-                + "WHERE j.seq > (SELECT settled_seq FROM reconciliation) AND j.state = 'running' "
+                + "WHERE \(Self.mayBeOpen) "
+                + "AND j.state = 'running' "
                 + "AND (s.id IS NULL OR s.ended_at < clock_timestamp() - interval '5 seconds')",
             broken: "are running in a session that has ended", remedy: repaired),
         LedgerInvariant(
-            sql: "SELECT count(*) FROM jobs j WHERE j.seq > (SELECT settled_seq FROM reconciliation) "
+            sql: "SELECT count(*) FROM jobs j "
+                + "WHERE \(Self.mayBeOpen) "
                 + "AND j.state IN ('scheduled', 'parked') "
                 + "AND NOT EXISTS (SELECT FROM job_dispatches d WHERE d.job_id = j.id)",
             broken: "wait for a time or a family without a ticket that would wake them", remedy: repaired),
         LedgerInvariant(
-            sql: "SELECT count(*) FROM jobs j WHERE j.seq > (SELECT settled_seq FROM reconciliation) "
+            sql: "SELECT count(*) FROM jobs j "
+                + "WHERE \(Self.mayBeOpen) "
                 + "AND j.state <> ALL ($1)",
             values: [.array(JobState.allCases.map(\.rawValue))],
             broken: "have a state that this program does not know", remedy: "use the newest chorewheel"),

@@ -32,7 +32,8 @@ extension Examination {
             }
         }
         let orphans = try await self.platform.query(
-            "SELECT queue, count(*) AS jobs FROM jobs WHERE seq > (SELECT settled_seq FROM reconciliation) "
+            "SELECT queue, count(*) AS jobs FROM jobs "
+                + "WHERE (seq > (SELECT settled_seq FROM reconciliation) OR id IN (SELECT job_id FROM job_stragglers)) "
                 + "AND state = 'available' AND queue NOT IN (SELECT name FROM queues) GROUP BY queue ORDER BY queue")
         for row in orphans {
             findings.append(

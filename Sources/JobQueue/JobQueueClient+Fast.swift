@@ -15,6 +15,11 @@ extension JobQueueClient {
             var family: FamilyID?
             var delay: Duration?
         }
+        if requests.count > 1, let index = requests.firstIndex(where: { $0.options.idempotencyKey != nil }) {
+            throw JobQueueError.invalid(
+                "jobs[\(index)].idempotency_key",
+                "is not taken in a batch of fast jobs: a conflict would come after others were enqueued")
+        }
         var enqueued: [EnqueuedJob] = []
         enqueued.reserveCapacity(requests.count)
         var lines: [Line: [FastEntry]] = [:]

@@ -163,11 +163,6 @@ public struct JobQueueClient: Sendable {
                 "jobs", "must be all durable or all fast: a batch is enqueued whole or not at all")
         }
         guard durabilities.first == .fast else { return try await self.ledger.enqueue(requests) }
-        for (index, request) in requests.enumerated() where request.options.idempotencyKey != nil {
-            throw JobQueueError.invalid(
-                "jobs[\(index)].idempotency_key",
-                "is not taken in a batch of fast jobs: a conflict would come after others were enqueued")
-        }
         return try await self.enqueueFast(requests, kinds: kinds)
     }
 

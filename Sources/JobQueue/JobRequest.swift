@@ -13,7 +13,8 @@ public struct EnqueueOptions: Sendable, Hashable {
     public var delay: Duration?
     /// nil: the kind's own.
     public var maxAttempts: Int?
-    /// nil: minted. A caller that minted it may send the same request again after a lost reply.
+    /// nil: minted. A caller that minted it may send the same request again after a lost reply (but for a batch of
+    /// several fast jobs, whose ids nobody compares).
     public var id: JobID?
 
     public init(

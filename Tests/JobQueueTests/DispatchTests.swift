@@ -149,6 +149,30 @@ struct DispatchTests {
         }
     }
 
+    @Test("a dispatcher that can open no connection to listen on dispatches all the same")
+    func deafDispatcher() async throws {
+        try await QueueFixture.with { queue in
+            // The pool has its connections; the database takes no more.
+            async let first = queue.count("SELECT count(pg_sleep(0.2))")
+            async let second = queue.count("SELECT count(pg_sleep(0.2))")
+            #expect(try await first + second == 2)
+            let administration = try await PostgresConnection.connect(
+                PostgresConfiguration(url: queue.servers.databaseURL), logger: queue.logger)
+            let name = try quoteIdentifier(queue.platform.configuration.database)
+            try await administration.query("ALTER DATABASE \(name) ALLOW_CONNECTIONS false")
+            await administration.close()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                let dispatcher = Dispatcher(ledger: queue.ledger, index: queue.index, logger: queue.logger)
+                group.addTask { await dispatcher.run() }
+                try await queue.client.enqueue(Ping(text: "a"))
+                try await eventually("the job is in Redis") {
+                    try await queue.index.audit(.default).durableWaiting == 1
+                }
+                group.cancelAll()
+            }
+        }
+    }
+
     @Test("the reconciler puts back what Redis lost, and is a no-op when healthy")
     func reconciler() async throws {
         try await QueueFixture.with { queue in

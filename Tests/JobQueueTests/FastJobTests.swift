@@ -66,6 +66,21 @@ struct FastJobTests {
         }
     }
 
+    @Test("a key in a batch is refused, not ignored")
+    func keyInABatch() async throws {
+        try await QueueFixture.with { queue in
+            let requests = [
+                try JobRequest(FastPing(text: "a")),
+                try JobRequest(FastPing(text: "b"), options: .init(idempotencyKey: "k")),
+            ]
+            let refusal = await #expect(throws: JobQueueError.self) {
+                try await queue.client.enqueue(requests, durability: .fast)
+            }
+            #expect(refusal?.field == "jobs[1].idempotency_key")
+            #expect(try await queue.index.audit(.default).fastWaiting == 0)
+        }
+    }
+
     @Test("an id of the caller's own may be sent again; for another job it is a conflict")
     func callersID() async throws {
         try await QueueFixture.with { queue in

@@ -292,6 +292,33 @@ struct LedgerTests {
         }
     }
 
+    @Test("a job of an unknown kind goes on soon where another worker knows it, not where its version is too new")
+    func unknownKindNearby() async throws {
+        try await QueueFixture.with { queue in
+            let own = try await queue.session()
+            let park = Settlement.park(.unknownKind, probeAfter: .seconds(15))
+            // This session knows the kind: what it could not read is the payload's version.
+            let newer = try await queue.client.enqueue(Ping(text: "a")).id
+            _ = try await queue.ledger.takeDue(limit: 10)
+            try await queue.platform.query("DELETE FROM job_dispatches")
+            _ = try await queue.ledger.begin([newer], session: own, number: 1)
+            _ = try await queue.ledger.settle(
+                [SettledAttempt(id: newer, epoch: 1, settlement: park)], session: own)
+            #expect(try #require(try await queue.ledger.nextDue()) > .seconds(10))
+            _ = try await queue.ledger.register(
+                SessionRegistration(
+                    id: .mint(), host: "there", pid: 1, version: "test", queues: [.default], kinds: ["test.other"],
+                    concurrency: 1))
+            let request = try JobRequest(kind: "test.other", target: .platform, payload: Array("{}".utf8))
+            let other = try await queue.ledger.enqueue(request).id
+            try await queue.platform.query("DELETE FROM job_dispatches")
+            _ = try await queue.ledger.begin([other], session: own, number: 2)
+            _ = try await queue.ledger.settle(
+                [SettledAttempt(id: other, epoch: 1, settlement: park)], session: own)
+            #expect(try #require(try await queue.ledger.nextDue()) < .seconds(1))
+        }
+    }
+
     @Test("of a job that is looked at again and again while parked, only the last parking is kept")
     func parkings() async throws {
         try await QueueFixture.with { queue in

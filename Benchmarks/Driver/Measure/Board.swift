@@ -11,7 +11,8 @@ internal import Darwin
 
 /// A mapped board.
 ///
-/// `@unchecked Sendable`: each job writes places of its own, and they are read when all have run.
+/// `@unchecked Sendable`: each job writes places of its own, in memory that processes share. Whoever waits for a job
+/// polls its one byte; times are read, and counts checked, when it has run.
 final class Board: @unchecked Sendable {
     static let numberDigits = 10
     let jobs: Int

@@ -41,7 +41,7 @@ struct AttemptRunner: Sendable {
             return self.parkUnknown(info, payloadVersion: job.payloadVersion)
         }
         let support = DurableAttempt(
-            job: job, session: self.session, ledger: self.ledger, platform: self.platform,
+            job: job, info: info, session: self.session, ledger: self.ledger, platform: self.platform,
             logger: self.logger)
         do {
             let family = try await self.database(of: job.target, handler)

@@ -28,13 +28,6 @@ final class Batcher<Item: Sendable>: Sendable {
         if isFirst { self.signal.wake() }
     }
 
-    /// Hands items in; returns at once.
-    func add(_ items: [Item]) {
-        guard !items.isEmpty else { return }
-        self.state.withLock { $0.waiting.append(contentsOf: items) }
-        self.signal.wake()
-    }
-
     /// Tells the loop to end once all is written.
     func finish() {
         self.state.withLock { $0.isFinished = true }

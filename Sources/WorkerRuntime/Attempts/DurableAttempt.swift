@@ -13,6 +13,7 @@ internal import WorkerKit
 /// with an inbox row there; the ledger is settled afterwards, and a redelivery finds the row.
 final class DurableAttempt: AttemptSupport {
     let job: BegunJob
+    private let info: JobInfo
     private let session: SessionID
     private let ledger: Ledger
     private let platform: PostgresDatabase
@@ -22,9 +23,10 @@ final class DurableAttempt: AttemptSupport {
     private let progress: ProgressReporter
 
     init(
-        job: BegunJob, session: SessionID, ledger: Ledger, platform: PostgresDatabase, logger: Logger
+        job: BegunJob, info: JobInfo, session: SessionID, ledger: Ledger, platform: PostgresDatabase, logger: Logger
     ) {
         self.job = job
+        self.info = info
         self.session = session
         self.ledger = ledger
         self.platform = platform
@@ -79,5 +81,5 @@ final class DurableAttempt: AttemptSupport {
     func report(_ progress: JobProgress) { self.progress.report(progress) }
 
     /// Waits for the last progress report, so that none comes after the settlement.
-    func finishReporting() async { await self.progress.finish(logger: self.logger) }
+    func finishReporting() async { await self.progress.finish { self.info.named(in: self.logger) } }
 }

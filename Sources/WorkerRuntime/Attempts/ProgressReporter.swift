@@ -56,8 +56,8 @@ final class ProgressReporter: Sendable {
         }
     }
 
-    /// Waits until what was reported is written.
-    func finish(logger: Logger) async {
+    /// Waits until what was reported is written. - Parameter logger: Made when there is something to say.
+    func finish(logger: () -> Logger) async {
         let writer = self.state.withLock { state in
             state.isFinishing = true
             return state.writer
@@ -65,7 +65,7 @@ final class ProgressReporter: Sendable {
         self.pause.wake()
         await writer?.value
         if let failure = self.state.withLock({ $0.failure }) {
-            logger.warning("progress could not be recorded", metadata: ["error": "\(failure)"])
+            logger().warning("progress could not be recorded", metadata: ["error": "\(failure)"])
         }
     }
 }

@@ -33,19 +33,19 @@ extension WorkerSession {
         var nextLook = ContinuousClock.now + self.strayLook
         var prefetch = Prefetch()
         while self.isWorking {
-            let load = self.slots.load
-            prefetch.measure(ended: load.ended, now: .now)
-            let most = self.slots.capacity + prefetch.allowance
-            let room = min(most - load.count, Self.claimsMost)
-            // While jobs wait for slots there is no hurry: claims are worth more in batches.
-            guard room > 0, load.waiting == 0 || room >= most / 4 else {
-                await self.slots.freed.wait(atMost: .seconds(1))
-                continue
-            }
             do {
                 if .now >= nextLook {
                     try await self.giveBackStrays()
                     nextLook = .now + self.strayLook
+                }
+                let load = self.slots.load
+                prefetch.measure(ended: load.ended, now: .now)
+                let most = self.slots.capacity + prefetch.allowance
+                let room = min(most - load.count, Self.claimsMost)
+                // While jobs wait for slots there is no hurry: claims are worth more in batches.
+                guard room > 0, load.waiting == 0 || room >= most / 4 else {
+                    await self.slots.freed.wait(atMost: .seconds(1))
+                    continue
                 }
                 let pass = try await self.claimPass(upTo: room, from: rotation)
                 rotation += 1

@@ -3,7 +3,8 @@
 -- $1 uuid[]    ids                 $2 bigint[]  their epochs
 -- $3 text[]    outcomes: succeeded, retried, snoozed, parked, dead, cancelled, given_back
 -- $4 bigint[]  delay until due, in milliseconds (retried, snoozed, parked). A job parked because this worker does not
---              know its kind is looked at again at once, nearly, when another worker that lives knows it
+--              know its kind is looked at again at once, nearly, when another worker of its queue knows it. (Not
+--              when this one knows the kind: then it is the payload's version that is too new.)
 -- $5 text[]    reasons (parked, dead)
 -- $6 bool[]    whether a death counts as a failure
 -- $7 jsonb[]   errors              $8 jsonb[]   results
@@ -35,14 +36,16 @@ WITH item AS (
            dead_at = CASE WHEN i.outcome = 'dead' THEN clock_timestamp() END
       FROM item i
      WHERE j.id = i.id AND j.epoch = i.epoch AND j.session_id = $9::uuid
-    RETURNING j.id, j.kind, j.epoch, j.attempt, j.started_at, j.family_id, j.due_at, j.reason, i.outcome,
+    RETURNING j.id, j.kind, j.queue, j.epoch, j.attempt, j.started_at, j.family_id, j.due_at, j.reason, i.outcome,
         i.delay_ms, i.error
 ), tickets AS (
     INSERT INTO job_dispatches (job_id, due_at, parked_family_id, parked_kind)
     SELECT id,
         COALESCE(due_at, clock_timestamp() + make_interval(secs => 0.001 * CASE
             WHEN reason = 'unknown_kind' AND EXISTS (
-                SELECT FROM worker_sessions w WHERE w.ended_at IS NULL AND settled.kind = ANY (w.kinds))
+                SELECT FROM worker_sessions w
+                 WHERE w.ended_at IS NULL AND settled.kind = ANY (w.kinds) AND settled.queue = ANY (w.queues))
+                AND NOT EXISTS (SELECT FROM worker_sessions w WHERE w.id = $9::uuid AND settled.kind = ANY (w.kinds))
             THEN 100 + 200 * random()
             ELSE COALESCE(delay_ms, 0) END)),
         CASE WHEN outcome = 'parked' THEN family_id END,
