@@ -1,6 +1,7 @@
 // Ids are minted from the wall clock and the system's random numbers, here and nowhere else.
 
 public import JobModel
+internal import Synchronization
 
 #if canImport(Glibc)
 internal import Glibc
@@ -15,8 +16,24 @@ extension UUIDIdentifier {
     public static func mint() -> Self {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
-        var generator = SystemRandomNumberGenerator()
         let milliseconds = UInt64(now.tv_sec) * 1000 + UInt64(now.tv_nsec) / 1_000_000
-        return Self(.version7(milliseconds: milliseconds, using: &generator))
+        return Self(RandomStore.shared.withLock { .version7(milliseconds: milliseconds, using: &$0) })
+    }
+}
+
+/// The system's random numbers, fetched by the page: a system call for each id costs more than all the rest of a fast
+/// job's way to Redis.
+private struct RandomStore: RandomNumberGenerator {
+    static let shared = Mutex(RandomStore())
+
+    private var words: [UInt64] = []
+
+    mutating func next() -> UInt64 {
+        if let word = self.words.popLast() { return word }
+        // 256 bytes: what every system gives in one piece.
+        self.words = [UInt64](repeating: 0, count: 32)
+        let isFilled = self.words.withUnsafeMutableBytes { getentropy($0.baseAddress, $0.count) == 0 }
+        precondition(isFilled, "the system gives no random numbers: errno \(errno)")
+        return self.words.popLast() ?? 0
     }
 }
