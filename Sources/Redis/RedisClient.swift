@@ -27,9 +27,14 @@ public final class RedisClient: Sendable {
     private let backend: Backend
 
     /// Makes a client; connects to nothing yet.
-    public init(configuration: RedisConfiguration, logger: Logger) {
+    public convenience init(configuration: RedisConfiguration, logger: Logger) {
+        self.init(servers: RedisServers(configuration: configuration, logger: logger))
+    }
+
+    private init(servers: RedisServers) {
+        let configuration = servers.configuration
         self.configuration = configuration
-        self.servers = RedisServers(configuration: configuration, logger: logger)
+        self.servers = servers
         switch configuration.topology {
         case .standalone(let endpoint):
             self.backend = .single(self.servers.node(at: endpoint))
@@ -106,10 +111,18 @@ public final class RedisClient: Sendable {
         return replies
     }
 
-    /// Another client with the same settings and connections of its own: for commands that block. Close it, too.
+    /// Another client with the same settings and connections of its own, on the same thread: for commands that block.
+    /// Close it, too.
     public func makeDedicatedClient() -> RedisClient {
-        RedisClient(configuration: self.configuration, logger: self.servers.logger)
+        RedisClient(
+            servers: RedisServers(
+                configuration: self.configuration, logger: self.servers.logger, eventLoop: self.servers.eventLoop))
     }
+
+    /// Runs tasks on the thread of this client's sockets: one that sends, waits and sends again never changes threads.
+    ///
+    /// For short and unblocking work alone: meanwhile no command of anybody goes out, and no reply comes in.
+    public var executor: any TaskExecutor { self.servers.executor }
 
     /// How many connections it has made. It rises before the first command runs on a new connection, so a caller who
     /// sees the same number before and after knows that the connection was the same.

@@ -5,7 +5,6 @@
 
 import Logging
 import NIOCore
-import NIOPosix
 import Synchronization
 
 final class RedisNode: Sendable {
@@ -31,7 +30,8 @@ final class RedisNode: Sendable {
 
     /// Connects at the first demand. `connected` is called at each new connection, before anyone can use it.
     init(
-        name: String, configuration: RedisConfiguration, logger: Logger, connector: @escaping Connector,
+        name: String, configuration: RedisConfiguration, logger: Logger, eventLoop: any EventLoop,
+        connector: @escaping Connector,
         connected: @escaping @Sendable () -> Void
     ) {
         self.name = name
@@ -39,7 +39,7 @@ final class RedisNode: Sendable {
         self.connector = connector
         self.connected = connected
         self.logger = logger
-        self.eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        self.eventLoop = eventLoop
     }
 
     deinit {

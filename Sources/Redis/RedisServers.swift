@@ -2,6 +2,7 @@
 
 import Logging
 import NIOCore
+import NIOPosix
 import NIOSSL
 import Synchronization
 
@@ -10,12 +11,18 @@ final class RedisServers: Sendable {
     let configuration: RedisConfiguration
     let logger: Logger
     let announcer = ConnectionAnnouncer()
+    /// All connections of one client are served by one thread.
+    let eventLoop: any EventLoop
+    let executor: EventLoopExecutor
     /// Built at the first connection (it reads files), then kept: it is expensive.
     private let tls = Mutex<NIOSSLContext?>(nil)
 
-    init(configuration: RedisConfiguration, logger: Logger) {
+    init(configuration: RedisConfiguration, logger: Logger, eventLoop: (any EventLoop)? = nil) {
+        let eventLoop = eventLoop ?? MultiThreadedEventLoopGroup.singleton.next()
         self.configuration = configuration
         self.logger = logger
+        self.eventLoop = eventLoop
+        self.executor = EventLoopExecutor(eventLoop)
     }
 
     /// A node for a fixed address.
@@ -36,7 +43,7 @@ final class RedisServers: Sendable {
         named name: String, resolve: @escaping @Sendable (RedisServers, any EventLoop) async throws -> RedisEndpoint
     ) -> RedisNode {
         RedisNode(
-            name: name, configuration: self.configuration, logger: self.logger,
+            name: name, configuration: self.configuration, logger: self.logger, eventLoop: self.eventLoop,
             connector: { eventLoop in
                 let endpoint = try await resolve(self, eventLoop)
                 let settings = try await self.settings(Handshake(configuration: self.configuration))

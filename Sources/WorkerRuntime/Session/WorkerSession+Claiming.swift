@@ -20,7 +20,7 @@ extension WorkerSession {
     func claimUntilToldToStop() async {
         let waiting = self.index.redis.makeDedicatedClient()
         // Owner: this session. Cancelled when the phase changes, which ends the loop's waits; attempts run on.
-        let claims = Task { await self.claimLoop(waiting: waiting) }
+        let claims = Task(executorPreference: self.index.redis.executor) { await self.claimLoop(waiting: waiting) }
         while self.isWorking { await self.phaseChanged.wait(atMost: .seconds(60)) }
         claims.cancel()
         await claims.value
@@ -100,7 +100,7 @@ extension WorkerSession {
             let claim: Claim
             do {
                 // Shielded: a claim cut short would leave jobs with a session that does not know of them.
-                claim = try await Task {
+                claim = try await Task(executorPreference: self.index.redis.executor) {
                     try await self.index.claim(upTo: free, from: queue, session: self.id, settled: settled)
                 }.value
             } catch {
@@ -147,7 +147,7 @@ extension WorkerSession {
         while true {
             do {
                 // Shielded: a drain cancels the claim loop, and a begin cut short would leave jobs that nobody runs.
-                let jobs = try await Task {
+                let jobs = try await Task(executorPreference: self.index.redis.executor) {
                     try await self.ledger.begin(ids, session: self.id, number: number)
                 }.value
                 let begun = Set(jobs.map(\.id))
