@@ -50,25 +50,27 @@ public struct UUIDBytes: Hashable, Sendable, Comparable {
 extension UUIDBytes: LosslessStringConvertible {
     /// Reads the 36-character form, in either case; nil for anything else.
     public init?(_ description: String) {
-        var words: (UInt64, UInt64) = (0, 0)
-        var digits = 0
-        var position = 0
-        for byte in description.utf8 {
-            defer { position += 1 }
+        var description = description
+        guard let value = description.withUTF8({ UUIDBytes(text: $0) }) else { return nil }
+        self = value
+    }
+
+    /// Reads the 36-character form where it lies.
+    public init?(text: UnsafeBufferPointer<UInt8>) {
+        guard text.count == 36 else { return nil }
+        var words: (high: UInt64, low: UInt64) = (0, 0)
+        for position in 0..<36 {
             if position == 8 || position == 13 || position == 18 || position == 23 {
-                guard byte == UInt8(ascii: "-") else { return nil }
-                continue
-            }
-            guard let digit = Self.hexadecimalDigit(byte), digits < 32 else { return nil }
-            if digits < 16 {
-                words.0 = words.0 << 4 | digit
+                guard text[position] == UInt8(ascii: "-") else { return nil }
+            } else if position < 18 {
+                guard let digit = Self.hexadecimalDigit(text[position]) else { return nil }
+                words.high = words.high << 4 | digit
             } else {
-                words.1 = words.1 << 4 | digit
+                guard let digit = Self.hexadecimalDigit(text[position]) else { return nil }
+                words.low = words.low << 4 | digit
             }
-            digits += 1
         }
-        guard digits == 32, position == 36 else { return nil }
-        self.init(high: words.0, low: words.1)
+        self.init(high: words.high, low: words.low)
     }
 
     /// The 36-character form, lower case.

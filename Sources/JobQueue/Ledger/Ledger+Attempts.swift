@@ -11,24 +11,9 @@ extension Ledger {
     public func begin(_ ids: [JobID], session: SessionID, number: Int64) async throws -> [BegunJob] {
         let rows = try await self.query(
             EmbeddedText.beginJobs,
-            [.array(ids.map(\.description)), .text(session.description), .int(number)])
-        return try rows.map { row in
-            guard let id = JobID(try row.string(at: 0)) else { throw JobQueueError(.corrupt, "a job's id is no UUID") }
-            return BegunJob(
-                id: id,
-                kind: try JobKind(validating: try row.string(at: 1)),
-                queue: try QueueName(validating: try row.string(at: 2)),
-                target: JobTarget(family: try row.optionalString(at: 3).flatMap { FamilyID($0) }),
-                payload: Array(try row.string(at: 4).utf8),
-                payloadVersion: try row.int(at: 5),
-                attempt: try row.int(at: 6),
-                failures: try row.int(at: 7),
-                crashes: try row.int(at: 8),
-                epoch: Int64(try row.int(at: 9)),
-                maxAttempts: try row.int(at: 10),
-                idempotencyKey: try row.optionalString(at: 11)
-            )
-        }
+            [.uuids(ids.lazy.map(\.uuid.words)), .text(session.description), .int(number)])
+        var names = KnownNames()
+        return try rows.map { try BegunJob($0, &names) }
     }
 
     /// Records outcomes. An attempt whose epoch, or session, is not the job's any more is fenced: nothing of its job
@@ -42,32 +27,28 @@ extension Ledger {
     ) async throws -> Set<JobID> {
         var settled: Set<JobID> = []
         settled.reserveCapacity(attempts.count)
-        func run(_ sql: String, _ values: [PostgresValue]) async throws {
-            for row in try await self.query(sql, values, on: connection) {
-                if let id = JobID(try row.string(at: 0)) { settled.insert(id) }
-            }
+        func run(_ sql: String, _ attempts: [SettledAttempt], _ values: [PostgresValue]) async throws {
+            let keys: [PostgresValue] = [
+                .uuids(attempts.lazy.map(\.id.uuid.words)), .bigints(attempts.lazy.map(\.epoch)),
+            ]
+            let rows = try await self.query(
+                sql, keys + values + [.text(session.description)], on: connection)
+            // Mostly nothing was fenced; then there is nothing to read.
+            guard rows.count < attempts.count else { return settled.formUnion(attempts.lazy.map(\.id)) }
+            for row in rows { settled.insert(try row.jobID(at: 0)) }
         }
         let succeeded = attempts.filter { $0.settlement == .succeeded }
         if !succeeded.isEmpty {
-            try await run(
-                EmbeddedText.settleSucceeded,
-                [
-                    .array(succeeded.map(\.id.description)), .array(succeeded.map { String($0.epoch) }),
-                    .array(succeeded.map { $0.result.map { String(decoding: $0, as: UTF8.self) } }),
-                    .text(session.description),
-                ])
+            try await run(EmbeddedText.settleSucceeded, succeeded, [.results(succeeded)])
         }
         let others = attempts.filter { $0.settlement != .succeeded }
         if !others.isEmpty {
             let rows = try others.map { try SettlementRow($0) }
             try await run(
-                EmbeddedText.settleJobs,
+                EmbeddedText.settleJobs, others,
                 [
-                    .array(others.map(\.id.description)), .array(others.map { String($0.epoch) }),
                     .array(rows.map(\.outcome)), .array(rows.map(\.delay)), .array(rows.map(\.reason)),
-                    .array(rows.map(\.spent)), .array(rows.map(\.error)),
-                    .array(others.map { $0.result.map { String(decoding: $0, as: UTF8.self) } }),
-                    .text(session.description),
+                    .array(rows.map(\.spent)), .array(rows.map(\.error)), .results(others),
                 ])
         }
         return settled
@@ -108,6 +89,13 @@ extension Ledger {
                 .text(job.description), .int(Int(epoch)), .text(String(decoding: progress, as: UTF8.self)),
                 .text(session.description),
             ])
+    }
+}
+
+extension PostgresValue {
+    /// Results, a `jsonb[]`.
+    fileprivate static func results(_ attempts: [SettledAttempt]) -> PostgresValue {
+        .array(attempts.map { $0.result.map { String(decoding: $0, as: UTF8.self) } })
     }
 }
 
