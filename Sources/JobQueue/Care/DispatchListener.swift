@@ -1,6 +1,7 @@
 // Hears of new tickets: PostgreSQL's notifications, on a connection of its own. What it hears is a hint and nothing
-// more; whoever waits on it looks by itself, too.
+// more; whoever waits on it looks by itself, too. A notification that says which job it is spares the look.
 
+internal import JobModel
 internal import Logging
 internal import Postgres
 internal import Synchronization
@@ -11,7 +12,23 @@ final class DispatchListener: Sendable {
     let heard = WakeSignal()
     private let database: PostgresConfiguration
     private let logger: Logger
-    private let listening = Mutex(false)
+    private let state = Mutex(State())
+
+    /// What was heard and not yet taken.
+    struct Heard {
+        /// Tickets that are due now, told with all that dispatch needs.
+        var announced: [DueDispatch] = []
+        /// There may be others.
+        var mustLook = false
+    }
+
+    private struct State {
+        var isListening = false
+        var heard = Heard()
+    }
+
+    /// From so many on, some may have been dropped on their way: a look finds them all.
+    private static let announcedMax = 100
 
     init(database: PostgresConfiguration, logger: Logger) {
         self.database = database
@@ -19,7 +36,27 @@ final class DispatchListener: Sendable {
     }
 
     /// Whether notifications arrive now.
-    var isListening: Bool { self.listening.withLock { $0 } }
+    var isListening: Bool { self.state.withLock { $0.isListening } }
+
+    func takeHeard() -> Heard {
+        self.state.withLock { state in
+            defer { state.heard = Heard() }
+            return state.heard
+        }
+    }
+
+    private func hear(_ notification: PostgresNotification?) {
+        self.state.withLock { state in
+            if let announced = notification.flatMap({ DueDispatch(announcement: $0.payload) }),
+                state.heard.announced.count < Self.announcedMax
+            {
+                state.heard.announced.append(announced)
+            } else {
+                state.heard.mustLook = true
+            }
+        }
+        self.heard.wake()
+    }
 
     /// Listens until cancelled; connects again when the connection is lost.
     func run() async {
@@ -33,7 +70,7 @@ final class DispatchListener: Sendable {
                 self.logger.warning("cannot listen for new jobs; looking instead", metadata: ["error": "\(error)"])
             }
             // What comes now must not wait for the next look.
-            self.heard.wake()
+            self.hear(nil)
             await backoff.pause()
         }
     }
@@ -44,17 +81,34 @@ final class DispatchListener: Sendable {
         do {
             try await connection.query("LISTEN chorewheel_dispatch")
             let notifications = await connection.notifications()
-            self.listening.withLock { $0 = true }
+            self.state.withLock { $0.isListening = true }
             onSuccess()
             // What was committed before the LISTEN told nobody.
-            self.heard.wake()
-            for await _ in notifications { self.heard.wake() }
+            self.hear(nil)
+            for await notification in notifications { self.hear(notification) }
         } catch {
-            self.listening.withLock { $0 = false }
+            self.state.withLock { $0.isListening = false }
             await connection.close()
             throw error
         }
-        self.listening.withLock { $0 = false }
+        self.state.withLock { $0.isListening = false }
         await connection.close()
+    }
+}
+
+extension DueDispatch {
+    /// Reads what the ledger's `enqueue` announces: ticket, job, seq, priority, queue and, if it has one, its family,
+    /// with blanks between. nil for anything else, such as the empty text: look.
+    init?(announcement: String) {
+        let words = announcement.split(separator: " ").map(String.init)
+        guard words.count == 5 || words.count == 6, let ticket = Int64(words[0]), let id = JobID(words[1]),
+            let seq = Int64(words[2]), let priority = Int(words[3]).flatMap({ JobPriority(rawValue: $0) }),
+            let queue = try? QueueName(validating: words[4])
+        else { return nil }
+        let family = words.count == 6 ? FamilyID(words[5]) : nil
+        guard family != nil || words.count == 5 else { return nil }
+        self.init(
+            ticket: ticket, job: WaitingJob(id: id, queue: queue, family: family, priority: priority, seq: seq),
+            runnable: true)
     }
 }

@@ -10,6 +10,7 @@ public struct Reconciler: Sendable {
     private let index: DispatchIndex
     private let logger: Logger
     private static let page = 1000
+    private static let longestRest: Duration = .milliseconds(100)
     /// How many available jobs an ordinary pass compares. It goes on from there the next time, so that a backlog of
     /// a million costs a pass no more than one of this length.
     private static let pagesPerPass = 20
@@ -40,14 +41,15 @@ public struct Reconciler: Sendable {
     }
 
     /// A whole pass: every job that is available. Due when Redis may have lost something.
-    public func reconcile() async throws -> Report { try await self.pass(from: 0, pages: .max) }
+    public func reconcile() async throws -> Report { try await self.pass(from: 0, pages: .max, mayRest: true) }
 
     /// An ordinary pass: a part of the jobs, from where the last one ended. - Parameter start: its report's `next`.
     public func reconcile(from start: Int64) async throws -> Report {
-        try await self.pass(from: start, pages: Self.pagesPerPass)
+        try await self.pass(from: start, pages: Self.pagesPerPass, mayRest: true)
     }
 
-    private func pass(from start: Int64, pages: Int) async throws -> Report {
+    /// - Parameter mayRest: Leaves three quarters of the time to the workers, who have nearly all of this already.
+    private func pass(from start: Int64, pages: Int, mayRest: Bool) async throws -> Report {
         var report = Report(next: start)
         for known in try await self.ledger.queueSwitches() { try await self.index.set(known) }
         report.repaired = try await self.ledger.repair()
@@ -59,10 +61,12 @@ public struct Reconciler: Sendable {
             last = stragglers.last?.job.id
         }
         for _ in 0..<pages {
+            let began = ContinuousClock.now
             let jobs = try await self.ledger.availableJobs(after: report.next, limit: Self.page)
             try await self.push(jobs, to: &report)
             report.next = jobs.count == Self.page ? jobs.last?.seq ?? 0 : 0
             if report.next == 0 { break }
+            if mayRest { try await Task.sleep(for: min((.now - began) * 3, Self.longestRest)) }
         }
         try await self.ledger.advanceWatermark()
         if report.repaired > 0 {
@@ -82,7 +86,7 @@ public struct Reconciler: Sendable {
     /// Begins a new life of Redis after it lost its memory: everything available is put in, then it is marked.
     public func rebuild() async throws -> Report {
         let generation = try await self.ledger.mintRedisGeneration()
-        let report = try await self.reconcile()
+        let report = try await self.pass(from: 0, pages: .max, mayRest: false)
         try await self.index.setGeneration(generation)
         self.logger.notice(
             "redis was empty and is rebuilt from the ledger",

@@ -14,7 +14,7 @@ extension Ledger {
 
     /// Takes tickets away.
     public func finish(tickets: [Int64]) async throws {
-        _ = try await self.query(EmbeddedText.finishDispatch, [.array(tickets.map(String.init))])
+        _ = try await self.query(EmbeddedText.finishDispatch, [.bigints(tickets)])
     }
 
     /// How long until the next ticket is due; nil when there is none.

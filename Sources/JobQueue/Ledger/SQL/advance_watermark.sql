@@ -6,9 +6,10 @@
 --
 -- Why no job is lost from sight. A mark is published as the candidate first, and adopted by the next pass. That pass
 -- sees each job at or below it in one of three ways: open (a straggler now); waiting with a ticket, or not yet
--- committed (then it has a ticket, too); terminal. The last two become available by promote_due and retry_job only,
--- which lock this row FOR SHARE and make a straggler of each job at or below the candidate. Either they had the lock
--- before the candidate was published, and were done before this pass began; or they know the candidate.
+-- committed (then it has a ticket, too); terminal. Tickets are taken away by finish_dispatch, and terminal jobs made
+-- available by retry_job, only; both lock this row FOR SHARE and make a straggler of each job at or below the
+-- candidate. Either they had the lock before the candidate was published, and were done before this pass began; or
+-- they know the candidate.
 -- A pass that finds another candidate than it began with changes nothing.
 WITH mark AS MATERIALIZED (
     SELECT settled_seq, candidate_seq FROM reconciliation

@@ -4,8 +4,8 @@
 -- $1 integer  how many at most
 -- Returns a row for each ticket: ticket, id, queue, family_id, priority, seq, runnable (false: the ticket was stale).
 -- Two dispatchers at once do no harm: both put the same ids, and putting is idempotent.
--- Locks: the watermark, FOR SHARE. advance_watermark.sql says why. Not waited for until it is on disk: what a crash of
--- the server loses of it is done again, since the ticket is still there.
+-- Not waited for until it is on disk: what a crash of the server loses of it is done again, since the ticket is still
+-- there.
 WITH lax AS MATERIALIZED (
     SELECT set_config('synchronous_commit', 'off', true)
 ), due AS (
@@ -19,12 +19,6 @@ WITH lax AS MATERIALIZED (
        AND ((j.state = 'parked' AND d.due_at > j.started_at)
             OR (j.state = 'scheduled' AND j.due_at <= clock_timestamp()))
     RETURNING j.id
-), mark AS MATERIALIZED (
-    SELECT candidate_seq FROM reconciliation FOR SHARE
-), stragglers AS (
-    INSERT INTO job_stragglers (job_id)
-    SELECT DISTINCT j.id FROM due d JOIN jobs j ON j.id = d.job_id JOIN mark m ON j.seq <= m.candidate_seq
-    ON CONFLICT DO NOTHING
 )
 SELECT d.ticket, j.id, j.queue, j.family_id, j.priority, j.seq,
     (j.state = 'available' OR p.id IS NOT NULL) AS runnable

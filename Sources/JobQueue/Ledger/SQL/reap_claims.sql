@@ -15,7 +15,8 @@ WITH lost AS (
              WHEN $3::boolean AND j.crashes + 1 > $2::integer THEN 'dead'
              ELSE 'available' END AS state
     FROM jobs j
-    WHERE j.id IN (SELECT unnest(job_ids) FROM lost) AND j.session_id = $1::uuid AND j.state = 'running'
+    -- As an array: looked up by id. A join would read all jobs.
+    WHERE j.id = ANY (ARRAY(SELECT unnest(job_ids) FROM lost)) AND j.session_id = $1::uuid AND j.state = 'running'
 ), taken AS (
     UPDATE jobs j
        SET crashes = j.crashes + $3::boolean::int, attempt = j.attempt - 1, session_id = NULL, state = v.state,
