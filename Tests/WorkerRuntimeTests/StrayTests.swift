@@ -53,6 +53,28 @@ struct StrayTests {
         }
     }
 
+    @Test("what Redis holds of a session goes back also when only the ledger could be told of its end")
+    func halfReaped() async throws {
+        try await QueueFixture.with { queue in
+            let dead = SessionID.mint()
+            _ = try await queue.ledger.register(
+                SessionRegistration(
+                    id: dead, host: "here", pid: 1, version: "test", queues: [.default], kinds: [], concurrency: 1))
+            _ = try await queue.index.beat(
+                dead, lease: .milliseconds(1), caretakerLease: .milliseconds(1), registering: true)
+            try await queue.client.enqueue(FastAct(word: "held"))
+            #expect(
+                try await queue.index.claim(upTo: 1, from: .default, session: dead, settled: []).fast.count == 1)
+            // As when Redis goes away between the two halves of a reaping.
+            _ = try await queue.ledger.reap(dead, because: .died)
+            let (words, done) = AsyncStream.makeStream(of: String.self)
+            try await queue.withWorker(plugins: [FastActor(done: done)]) { _ in
+                let word = try await withTimeLimit("it runs", .seconds(60)) { await words.first { _ in true } }
+                #expect(word == "held")
+            }
+        }
+    }
+
     @Test("a batch is settled when each attempt of it is, whatever other attempts the jobs have")
     func batches() {
         let loose = Acknowledgements()

@@ -24,6 +24,8 @@ public struct Claim: Sendable, Hashable {
     public var unreadable: [UnreadableEntry]
     /// How long until the next delayed fast job is due; nil when there is none.
     public var nextDue: Duration?
+    /// How many jobs of the queue wait to be run alone: `DispatchIndex.claimQuarantined` gives those.
+    public var quarantined: Int
 
     init(_ reply: RedisValue, queue: QueueName) throws(JobQueueError) {
         guard let values = reply.array, let state = values.first?.string.flatMap({ State(rawValue: $0) }) else {
@@ -33,24 +35,36 @@ public struct Claim: Sendable, Hashable {
         self.durable = []
         self.fast = []
         self.unreadable = []
+        self.quarantined = 0
         guard state != .gone else { return }
-        guard values.count >= 3, let due = values[1].int, let ids = values[2].bytes, ids.count % 16 == 0 else {
+        guard values.count >= 4, let due = values[1].int, let quarantined = values[2].int, let ids = values[3].bytes,
+            ids.count % 16 == 0
+        else {
             throw JobQueueError(.corrupt, "claim_jobs of queue \(queue) returned a reply of another shape")
         }
         self.nextDue = due < 0 ? nil : .milliseconds(due)
-        self.durable.reserveCapacity(ids.count / 16)
-        for start in stride(from: 0, to: ids.count, by: 16) {
-            if let id = JobID(bytes: ids[start..<(start + 16)]) { self.durable.append(id) }
-        }
-        self.fast.reserveCapacity(values.count - 3)
+        self.quarantined = quarantined
+        self.durable = [JobID](joined: ids)
+        self.fast.reserveCapacity(values.count - 4)
         var kinds = FastEntry.KindCache()
-        for value in values.dropFirst(3) {
+        for value in values.dropFirst(4) {
             guard let bytes = value.bytes else { continue }
             do {
                 self.fast.append(try FastEntry(bytes: bytes, kinds: &kinds))
             } catch {
                 self.unreadable.append(UnreadableEntry(bytes: bytes, why: error.message))
             }
+        }
+    }
+}
+
+extension [JobID] {
+    /// Ids as scripts join them: 16 bytes each.
+    init(joined bytes: [UInt8]) {
+        self.init()
+        self.reserveCapacity(bytes.count / 16)
+        for start in stride(from: 0, to: bytes.count - 15, by: 16) {
+            if let id = JobID(bytes: bytes[start..<(start + 16)]) { self.append(id) }
         }
     }
 }
@@ -105,7 +119,7 @@ public struct SettledFast: Sendable, Hashable {
                 note: DeathNote(reason: .undecodable, error: error).line))
     }
 
-    /// Back to the head of its lane.
+    /// Back to the head of its lane, or to quarantine.
     public static func givenBack(_ entry: FastEntry) -> SettledFast { .kept("g", entry) }
 
     private static func kept(_ act: String, _ entry: FastEntry, note: [UInt8] = []) -> SettledFast {
@@ -119,12 +133,19 @@ public struct Heartbeat: Sendable, Hashable {
     public var isKnown: Bool
     public var isCaretaker: Bool
     public var generation: Int64?
+    /// By Redis' clock, for the next one; nil when the session is not known.
+    public var time: Int?
+    /// Workers whose jobs were given back since the heartbeat before.
+    public var deaths: [NotedDeath]
 }
 
 /// What a queue holds in Redis.
 public struct IndexAudit: Sendable, Hashable, Codable {
     public var durableWaiting: Int
     public var fastWaiting: Int
+    /// Those that wait to be run alone, in no lane.
+    public var durableQuarantined: Int
+    public var fastQuarantined: Int
     public var fastDelayed: Int
     public var fastDead: Int
     public var lanes: Int
@@ -134,6 +155,8 @@ public struct IndexAudit: Sendable, Hashable, Codable {
     enum CodingKeys: String, CodingKey {
         case durableWaiting = "durable_waiting"
         case fastWaiting = "fast_waiting"
+        case durableQuarantined = "durable_quarantined"
+        case fastQuarantined = "fast_quarantined"
         case fastDelayed = "fast_delayed"
         case fastDead = "fast_dead"
         case lanes, faults

@@ -14,13 +14,18 @@ extension WorkerSession {
     private static let claimsMost = 1000
     /// How often a session looks for jobs that Redis gave it and it does not know of: they wait no longer than those
     /// of a worker that died.
-    private var strayLook: Duration { self.configuration.lease }
+    var strayLook: Duration { self.configuration.lease }
 
     /// Claims and starts attempts until the session's phase changes. Attempts that run then are not waited for.
     func claimUntilToldToStop() async {
         let waiting = self.index.redis.makeDedicatedClient()
         // Owner: this session. Cancelled when the phase changes, which ends the loop's waits; attempts run on.
-        let claims = Task { await self.claimLoop(waiting: waiting) }
+        let claims = Task {
+            switch self.configuration.quarantine {
+            case .only: await self.runOnlyQuarantined()
+            case .alone, .leave: await self.claimLoop(waiting: waiting)
+            }
+        }
         while self.isWorking { await self.phaseChanged.wait(atMost: .seconds(60)) }
         claims.cancel()
         await claims.value
@@ -47,9 +52,10 @@ extension WorkerSession {
                     await self.slots.freed.wait(atMost: .seconds(1))
                     continue
                 }
-                let pass = try await self.claimPass(upTo: room, from: rotation)
+                let pass = try await self.claimPass(upTo: room, from: rotation, of: self.queues)
                 rotation += 1
                 backoff.reset()
+                if try await self.runQuarantined(of: pass.quarantined) { continue }
                 if pass.claimed == 0, self.isWorking {
                     let wait = min(pass.nextDue ?? Self.longestWait, Self.longestWait)
                     let woken = try await self.index.waitForWork(in: self.queues, atMost: wait, on: waiting)
@@ -69,7 +75,7 @@ extension WorkerSession {
 
     /// Compares what Redis holds for running here with what runs here, and gives the difference back. Called between
     /// claims: then all that was claimed here is running, or settled and not yet forgotten.
-    private func giveBackStrays() async throws {
+    func giveBackStrays() async throws {
         for queue in self.queues {
             let held = try await self.index.running(of: self.id, in: queue)
             guard !held.isEmpty else { continue }
@@ -86,22 +92,26 @@ extension WorkerSession {
         }
     }
 
-    /// Asks each queue once, beginning with another each time. - Returns: How many jobs were claimed.
-    private func claimPass(
-        upTo room: Int, from rotation: Int
-    ) async throws -> (claimed: Int, nextDue: Duration?) {
+    /// Asks each queue once, beginning with another each time. - Parameter quarantined: For a job that is to be run
+    /// alone; false: for others. - Returns: How many jobs were claimed, and where jobs wait that are to be run alone.
+    func claimPass(
+        upTo room: Int, from rotation: Int, of queues: [QueueName], quarantined: Bool = false
+    ) async throws -> (claimed: Int, nextDue: Duration?, quarantined: [QueueName]) {
         var claimed = 0
         var nextDue: Duration?
-        for offset in self.queues.indices {
+        var haveQuarantined: [QueueName] = []
+        for offset in queues.indices {
             let free = room - claimed
             guard free > 0, self.isWorking else { break }
-            let queue = self.queues[(rotation + offset) % self.queues.count]
+            let queue = queues[(rotation + offset) % queues.count]
             let settled = self.acknowledgements.take(queue)
             let claim: Claim
             do {
                 // Shielded: a claim cut short would leave jobs with a session that does not know of them.
                 claim = try await Task {
-                    try await self.index.claim(upTo: free, from: queue, session: self.id, settled: settled)
+                    quarantined
+                        ? try await self.index.claimQuarantined(from: queue, session: self.id, settled: settled)
+                        : try await self.index.claim(upTo: free, from: queue, session: self.id, settled: settled)
                 }.value
             } catch {
                 self.acknowledgements.restore(settled, queue)
@@ -109,8 +119,9 @@ extension WorkerSession {
             }
             if claim.state == .gone {
                 self.lose("redis ended this session: it had not been heard of for too long")
-                return (claimed, nil)
+                return (claimed, nil, [])
             }
+            if claim.quarantined > 0 { haveQuarantined.append(queue) }
             claimed += claim.durable.count + claim.fast.count
             if let due = claim.nextDue { nextDue = min(nextDue ?? due, due) }
             self.slots.assign(
@@ -119,10 +130,10 @@ extension WorkerSession {
                         id: AttemptID(job: entry.id, epoch: self.number), work: .fast(entry, queue),
                         handler: self.registry.handlers[entry.kind])
                 })
-            if !claim.durable.isEmpty { await self.begin(claim.durable, queue: queue) }
+            if !claim.durable.isEmpty { await self.begin(claim.durable, queue: queue, quarantined: quarantined) }
             if !claim.unreadable.isEmpty { try await self.bury(claim.unreadable, queue: queue) }
         }
-        return (claimed, nextDue)
+        return (claimed, nextDue, haveQuarantined)
     }
 
     /// Keeps entries that this version cannot read among the dead, as they are. Should that fail, they go back as
@@ -137,7 +148,7 @@ extension WorkerSession {
     }
 
     /// Begins claimed ledger jobs and starts their attempts. A ledger that is away is waited for: the jobs are ours.
-    private func begin(_ ids: [JobID], queue: QueueName) async {
+    private func begin(_ ids: [JobID], queue: QueueName, quarantined: Bool) async {
         let number = self.nextClaim.withLock { next in
             next += 1
             return next
@@ -148,7 +159,7 @@ extension WorkerSession {
             do {
                 // Shielded: a drain cancels the claim loop, and a begin cut short would leave jobs that nobody runs.
                 let jobs = try await Task {
-                    try await self.ledger.begin(ids, session: self.id, number: number)
+                    try await self.ledger.begin(ids, session: self.id, number: number, quarantined: quarantined)
                 }.value
                 let begun = Set(jobs.map(\.id))
                 // Stale hints: somebody else ran them, or they were cancelled.
