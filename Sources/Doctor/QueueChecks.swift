@@ -25,6 +25,15 @@ extension Examination {
                         remedy: "see why: chorewheel queues dead list \(queue); then retry, or discard, some or all: "
                             + "chorewheel queues dead retry \(queue) --all"))
             }
+            let quarantined = audit.durableQuarantined + audit.fastQuarantined
+            if quarantined > 0 {
+                findings.append(
+                    .warn(
+                        "queue \(queue)",
+                        "\(quarantined) jobs were aboard \(JobLimits.crashesMax) crashes and wait to be run alone",
+                        remedy: "one of them may kill workers; it will be dead as poison, which says which: "
+                            + "chorewheel jobs list --state dead"))
+            }
             if isPaused {
                 findings.append(
                     .warn(
@@ -82,7 +91,8 @@ extension Examination {
             let available = Dictionary(records.map { ($0.name, $0.available) }) { first, _ in first }
             differences = [:]
             for queue in suspects {
-                let waiting = try await self.client.index.audit(queue).durableWaiting
+                let audit = try await self.client.index.audit(queue)
+                let waiting = audit.durableWaiting + audit.durableQuarantined
                 let expected = available[queue.rawValue] ?? 0
                 if waiting != expected { differences[queue] = QueueDifference(available: expected, waiting: waiting) }
             }

@@ -32,6 +32,10 @@ func workerFindings(_ sessions: [SessionRecord]) -> [Finding] {
                     ? "another worker takes its jobs within 15 s; if this stays, look at the workers' logs"
                     : "nobody is alive to take its jobs: chorewheel work"))
     }
+    if alive.allSatisfy(\.isQuiet) {
+        findings.append(
+            .warn("workers", "all are quiet and claim nothing: jobs wait", remedy: "start others: chorewheel work"))
+    }
     let versions = Set(alive.map(\.version)).sorted()
     if versions.count > 1 {
         findings.append(

@@ -6,7 +6,8 @@
 // 2. `attempt` counts handler runs that ended by themselves (or are under way); a run that a crash, a drain or a park
 //    cut short is taken back.
 // 3. `failures` counts runs that threw; only they spend the budget of `maxAttempts`.
-// 4. `crashes` counts processes that died with the job aboard.
+// 4. `crashes` counts processes that died with the job aboard. Who was aboard `crashesMax` of them may be the cause, or
+//    a neighbour of it: it is quarantined, which is to say run alone. One more, and it was the cause.
 
 /// The part of a job that changes as it lives.
 public struct JobLife: Hashable, Sendable {
@@ -24,6 +25,9 @@ public struct JobLife: Hashable, Sendable {
         self.crashes = crashes
         self.epoch = epoch
     }
+
+    /// Whether it may only be run alone, in a process that runs nothing else meanwhile.
+    public var isQuarantined: Bool { self.crashes >= JobLimits.crashesMax }
 
     /// What can happen to a job.
     public enum Event: Hashable, Sendable {

@@ -61,7 +61,7 @@ public enum JobLimits {
     public static let idempotencyKeyBytesMax = 255
     /// The most jobs in one batch.
     public static let batchJobsMax = 10_000
-    /// How many processes may die with a job aboard before it is held to be the cause.
+    /// How many processes may die with a job aboard before it is run alone; when it kills that one, too, it is dead.
     public static let crashesMax = 3
     /// The most attempts that are shown of one job.
     public static let attemptsShownMax = 200

@@ -36,7 +36,7 @@ struct PoolState {
         let deadline: Instant
     }
 
-    private let limits: PostgresPoolLimits
+    private var limits: PostgresPoolLimits
     private var slots: [ConnectionID: Slot] = [:]
     /// Each line's idle connections, the longest unused first.
     private var idle: [Line: [ConnectionID]] = [:]
@@ -58,6 +58,13 @@ struct PoolState {
     }
 
     // MARK: Events
+
+    /// There shall be fewer connections to each server, and so to each database. Those that are open stay.
+    mutating func limit(perServer: Int) {
+        precondition(perServer > 0, "a pool's limits must be positive")
+        limits.perServer = min(limits.perServer, perServer)
+        limits.perDatabase = min(limits.perDatabase, perServer)
+    }
 
     /// Somebody wants a connection.
     mutating func acquire(_ line: Line, now: Instant) -> AcquireAction {

@@ -3,11 +3,22 @@
 /// A handle on one database.
 public struct PostgresDatabase: Sendable {
     public let pool: PostgresPool
-    public let configuration: PostgresConfiguration
+    /// By reference: a handle is copied with each job, and a configuration holds a dozen texts.
+    private let address: Address
+
+    private final class Address: Sendable {
+        let configuration: PostgresConfiguration
+
+        init(_ configuration: PostgresConfiguration) {
+            self.configuration = configuration
+        }
+    }
+
+    public var configuration: PostgresConfiguration { self.address.configuration }
 
     public init(pool: PostgresPool, configuration: PostgresConfiguration) {
         self.pool = pool
-        self.configuration = configuration
+        self.address = Address(configuration)
     }
 
     /// Lends a connection; see `PostgresPool.withConnection`.

@@ -52,6 +52,10 @@ public final class PostgresPool: Sendable {
 
     deinit { shared.withLock { $0.timer?.cancel() } }
 
+    /// Lowers the limit for each server, and for each database where that is higher. Connections that are open stay
+    /// open: to be called before there are many.
+    public func limit(perServer: Int) { shared.withLock { $0.state.limit(perServer: perServer) } }
+
     /// Lends a connection to the body.
     ///
     /// It is outside a transaction and was alive a moment ago; keep it no longer than the body. One that comes back

@@ -74,8 +74,9 @@ struct LeashArguments: Sendable, Equatable {
     }
 
     private static func seconds(_ option: String, _ text: String) throws(ProcessError) -> Duration {
-        guard let seconds = Double(text), seconds >= 0, seconds <= 3600 else {
-            throw ProcessError(.invalidArgument, "\(option) is 0 to 3600 seconds, not \(text)")
+        // A week: longer than the longest grace that a worker may be given, a day, with all that comes after it.
+        guard let seconds = Double(text), seconds >= 0, seconds <= 604_800 else {
+            throw ProcessError(.invalidArgument, "\(option) is 0 to 604800 seconds, not \(text)")
         }
         return .milliseconds(Int64(seconds * 1000))
     }

@@ -79,7 +79,7 @@ public final class QueueFixture: Sendable {
             group.addTask { try await worker.run() }
             do {
                 let result = try await body(worker)
-                worker.quiet()
+                worker.drain()
                 try await group.waitForAll()
                 return result
             } catch {

@@ -5,7 +5,7 @@ public import JobQueue
 public import Logging
 public import Postgres
 internal import Redis
-public import ServiceLifecycle
+internal import ServiceLifecycle
 internal import Synchronization
 public import WorkerKit
 
@@ -20,8 +20,8 @@ internal import Darwin
 /// Claims jobs and runs them.
 ///
 /// A service: graceful shutdown drains (handlers go on for `configuration.grace`, then are cancelled and their jobs
-/// given back at no cost); cancelling the task drains without grace.
-public final class Worker: Service {
+/// given back at no cost); cancelling the task drains without grace. `quiet` goes before either.
+public final class Worker: QuietableService {
     private let configuration: WorkerConfiguration
     private let registry: HandlerRegistry
     private let families: (any FamilyDatabaseProvider)?
@@ -34,6 +34,7 @@ public final class Worker: Service {
 
     private struct State {
         var session: WorkerSession?
+        var isQuiet = false
         var isDraining = false
         var isHurrying = false
     }
@@ -73,8 +74,22 @@ public final class Worker: Service {
         }
     }
 
-    /// Claims nothing more, and lets what runs go on: a quiet worker waits for its end.
-    public func quiet() { self.stop(hurrying: false) }
+    /// Claims nothing more, gives back what waits for a slot, and lets what runs go on without a limit but its own
+    /// timeout. The session lives on: it beats, and may be the caretaker. It ends when the worker is shut down.
+    public func quiet() {
+        let session = self.state.withLock { state -> WorkerSession?? in
+            guard !state.isQuiet, !state.isDraining else { return nil }
+            state.isQuiet = true
+            return .some(state.session)
+        }
+        guard let session else { return }
+        self.logger.notice("quiet: nothing more is claimed, what runs goes on; SIGTERM ends, nothing undoes this")
+        session?.quiet()
+        self.stopping.wake()
+    }
+
+    /// Claims nothing more and ends when what runs has, or the grace is over: what a graceful shutdown does.
+    public func drain() { self.stop(hurrying: false) }
 
     private func stop(hurrying: Bool) {
         let session = self.state.withLock { state in
@@ -87,10 +102,16 @@ public final class Worker: Service {
     }
 
     private var isStopping: Bool { self.state.withLock { $0.isDraining } }
+    private var isQuiet: Bool { self.state.withLock { $0.isQuiet } }
 
     private func runSessions() async throws {
         var backoff = Backoff()
         while !self.isStopping {
+            if self.isQuiet {
+                // Between two sessions there is nothing that should live on: it begins none.
+                await self.stopping.wait(atMost: .seconds(60))
+                continue
+            }
             let session: WorkerSession
             do {
                 session = try await self.begin()
@@ -106,6 +127,7 @@ public final class Worker: Service {
                 continue
             }
             self.state.withLock { $0.session = session }
+            if self.isQuiet { session.quiet() }
             if self.isStopping { self.stop(hurrying: self.state.withLock { $0.isHurrying }) }
             session.logger.info(
                 "session started",
@@ -116,15 +138,14 @@ public final class Worker: Service {
             let end = await session.run()
             self.state.withLock { $0.session = nil }
             await self.end(session, end)
+            // Nobody told it to: a quarantine child has found that it is not needed any more.
+            if end == .stopped { return }
         }
     }
 
     private func begin() async throws -> WorkerSession {
         try await self.client.index.requireSafeSettings()
-        // The default queue always, unless told otherwise: kinds that no worker knows wait there to be parked.
-        let queues =
-            self.configuration.queues.isEmpty
-            ? Set(self.registry.queues + [.default]).sorted() : self.configuration.queues
+        let queues = self.configuration.queues(for: self.registry)
         try await self.client.ledger.register(
             kinds: self.registry.handlers.values.map { handler in
                 KindRegistration(

@@ -26,13 +26,14 @@ internal import Darwin
 ///     let greeter = Greeter(language: settings.string(language.name) ?? "en")
 ///     try await WorkerApplication.run(plugins: [greeter], own: [language])
 public enum WorkerApplication {
-    /// Works until SIGTERM or SIGINT, then drains; a second one hurries.
+    /// Works until SIGTERM or SIGINT, then drains; a second one hurries. SIGTSTP quiets: see `Worker.quiet`.
     ///
     /// - Parameters:
     ///   - plugins: What this process can run.
     ///   - own: Settings of the plugins, besides `Setting.all`.
     ///   - families: Makes what finds families' databases; nil when there are only platform jobs.
-    /// - Throws: `InvalidSetting`, `JobQueueError(.unsafeRedis)`.
+    /// - Throws: `InvalidSetting`, also when the servers cannot hold its connections (`StartCheck`);
+    ///   `JobQueueError(.unsafeRedis)`.
     public static func run(
         plugins: [any WorkerPlugin], own: [Setting] = [], version: String = "unknown",
         families: (@Sendable (Stores) async throws -> any FamilyDatabaseProvider)? = nil
@@ -44,31 +45,46 @@ public enum WorkerApplication {
         settings.warnOfUnknownVariables(logger)
         let stores = try Stores(
             settings: settings, application: "chorewheel worker", reservingForLedger: true, logger: logger)
+        let configuration = try WorkerConfiguration(settings: settings, version: version)
+        let check = try StartCheck(
+            settings: settings, stores: stores, configuration: configuration, processes: nil, logger: logger)
         let worker = try Worker(
-            configuration: try WorkerConfiguration(settings: settings, version: version),
-            registry: HandlerRegistry(plugins: plugins), families: try await families?(stores), client: stores.client,
+            configuration: configuration, registry: HandlerRegistry(plugins: plugins),
+            families: try await families?(stores), client: stores.client,
             platform: stores.platform, logger: logger)
-        try await run(worker, logger: logger)
+        try await run(settings.isSupervised ? worker : check.before(worker), logger: logger)
         await stores.close()
     }
 
-    /// Runs services until a signal: the first SIGTERM or SIGINT shuts down gracefully, a second one cancels.
+    /// Runs services until a signal: the first SIGTERM or SIGINT shuts down gracefully, a second one cancels. SIGTSTP
+    /// quiets a service that can be quiet, instead of suspending the process; SIGCONT undoes nothing.
     public static func run(_ service: any Service, logger: Logger) async throws {
         let services = ServiceGroup(
             configuration: .init(
                 services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
                 logger: logger))
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let quietable = service as? any QuietableService
+        let quiets = quietable == nil ? nil : await QuietSignal.trap()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
             group.addTask {
                 var isDraining = false
                 for await signal in signals {
-                    if isDraining { return }
+                    if isDraining {
+                        logger.notice(
+                            "hurrying: handlers are cancelled, their jobs given back", metadata: ["signal": "\(signal)"]
+                        )
+                        return
+                    }
                     isDraining = true
                     logger.info("draining; a second signal hurries", metadata: ["signal": "\(signal)"])
                     await services.triggerGracefulShutdown()
                 }
+            }
+            if let quietable, let quiets {
+                // Ends when it is cancelled.
+                group.addTask { for await _ in quiets { quietable.quiet() } }
             }
             // Whichever ends first: the services, or the wait for a second signal, which cancels them.
             try await group.next()

@@ -2,6 +2,7 @@
 
 public import JobModel
 public import JobQueue
+public import WorkerKit
 
 /// How a worker process behaves.
 public struct WorkerConfiguration: Sendable {
@@ -19,6 +20,8 @@ public struct WorkerConfiguration: Sendable {
     public var cancellationGrace: Duration
     /// How often the caretaker compares the ledger with Redis.
     public var reconcileEvery: Duration
+    /// What it does with jobs that were aboard too many crashes.
+    public var quarantine: QuarantineRole
     /// Named in `workers list`.
     public var version: String
     /// Names the process, so that its supervisor can end whatever session it is in when it dies.
@@ -27,7 +30,8 @@ public struct WorkerConfiguration: Sendable {
     public init(
         queues: [QueueName] = [], concurrency: Int = 32, lease: Duration = .seconds(10), beat: Duration = .seconds(1),
         grace: Duration = .seconds(25), cancellationGrace: Duration = .seconds(5),
-        reconcileEvery: Duration = .seconds(30), version: String = "unknown", worker: WorkerID = .mint()
+        reconcileEvery: Duration = .seconds(30), quarantine: QuarantineRole = .alone, version: String = "unknown",
+        worker: WorkerID = .mint()
     ) {
         self.queues = queues
         self.concurrency = concurrency
@@ -36,8 +40,15 @@ public struct WorkerConfiguration: Sendable {
         self.grace = grace
         self.cancellationGrace = cancellationGrace
         self.reconcileEvery = reconcileEvery
+        self.quarantine = quarantine
         self.version = version
         self.worker = worker
+    }
+
+    /// Where a worker with these handlers claims. The default queue always, unless told otherwise: kinds that no worker
+    /// knows wait there to be parked.
+    public func queues(for registry: HandlerRegistry) -> [QueueName] {
+        self.queues.isEmpty ? Set(registry.queues + [.default]).sorted() : self.queues
     }
 
     /// How long handlers that were cut short, and then their outcomes, are waited for.
@@ -48,7 +59,10 @@ public struct WorkerConfiguration: Sendable {
 
     /// The longest that a worker drains: its grace, its handlers' ends, their outcomes, its farewell. A supervisor
     /// kills no child sooner.
-    public var longestDrain: Duration { self.grace + self.endingLimit * 2 + Self.farewellLimit + .seconds(1) }
+    public var longestDrain: Duration { self.grace + self.longestHurry }
+
+    /// The same of a worker that hurries.
+    public var longestHurry: Duration { self.endingLimit * 2 + Self.farewellLimit + .seconds(1) }
 
     /// - Throws: `InvalidSetting` naming the field and the rule.
     public func validate() throws(InvalidSetting) {

@@ -129,12 +129,16 @@ import Testing
         #expect(workerFindings([alive]).map(\.level) == [.ok])
         #expect(workerFindings([alive, silent]).map(\.level) == [.ok, .warn])
         #expect(workerFindings([silent]).map(\.level) == [.warn])
+        let quiet = try Self.session(beatAge: 200, isQuiet: true)
+        #expect(workerFindings([quiet]).map(\.level) == [.ok, .warn])
+        #expect(workerFindings([quiet, alive]).map(\.level) == [.ok])
     }
 
-    private static func session(beatAge: Int) throws -> SessionRecord {
+    private static func session(beatAge: Int, isQuiet: Bool = false) throws -> SessionRecord {
         let json = """
             {"id": "01900000-0000-7000-8000-000000000000", "number": 1, "host": "h", "pid": 1, "version": "1",
-             "queues": [], "kinds": [], "concurrency": 1, "running": 0, "beat_age_ms": \(beatAge)}
+             "queues": [], "kinds": [], "concurrency": 1, "is_quiet": \(isQuiet), "running": 0,
+             "beat_age_ms": \(beatAge)}
             """
         return try JSONText.decode(SessionRecord.self, from: Array(json.utf8))
     }

@@ -124,7 +124,7 @@ struct CommandPlatform: Sendable {
                 kind: kind, target: .platform, payload: Array(#"{"number":\#(number)}"#.utf8),
                 options: EnqueueOptions(queue: queue))
             ids.append(try await client.enqueue(request, durability: .fast).id)
-            for entry in try await index.claim(upTo: 1, from: queue, session: session, settled: []).fast {
+            for entry in try await index.claim(upTo: 1, from: queue, session: session, settled: []).entries().fast {
                 let error = AttemptError(type: "Oops", message: "it broke")
                 _ = try await index.settle([.dead(entry, .attemptsExhausted, error)], of: queue, session: session)
             }

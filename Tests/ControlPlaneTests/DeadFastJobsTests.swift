@@ -83,7 +83,7 @@ extension APIStack {
         var ids: [JobID] = []
         for number in 0..<count {
             ids.append(try await client.enqueue(try DeadFastJobsTests.request(number), durability: .fast).id)
-            for entry in try await index.claim(upTo: 1, from: .default, session: session, settled: []).fast {
+            for entry in try await index.claim(upTo: 1, from: .default, session: session, settled: []).entries().fast {
                 let error = AttemptError(type: "Oops", message: "it broke")
                 _ = try await index.settle([.dead(entry, .discarded, error)], of: .default, session: session)
             }

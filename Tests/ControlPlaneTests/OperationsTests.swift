@@ -52,6 +52,13 @@ import Foundation
             let metrics = try await api.send(.get, "/metrics", token: nil)
             #expect(metrics.text.contains("\nchorewheel_sessions_alive 1\n"))
             #expect(metrics.text.contains("\nchorewheel_worker_slots 4\n"))
+            #expect(!metrics.text.contains("chorewheel_worker_recovery_seconds"))
+            for recovery: Duration in [.milliseconds(2500), .milliseconds(40)] {
+                try await api.stores.jobs.index.note(NotedDeath(session: session, jobs: 3, recovery: recovery))
+            }
+            let later = try await api.send(.get, "/metrics", token: nil)
+            #expect(later.text.contains("\nchorewheel_worker_recovery_seconds{of=\"last\"} 0.04\n"))
+            #expect(later.text.contains("\nchorewheel_worker_recovery_seconds{of=\"max\"} 2.5\n"))
         }
     }
 

@@ -10,7 +10,8 @@ import TestSupport
 /// `chorewheel work` processes of one test.
 final class WorkerPool: Sendable {
     let queue: QueueFixture
-    private let child: ChildProcess
+    /// The worker, or the supervisor.
+    let child: ChildProcess
 
     private init(queue: QueueFixture, child: ChildProcess) {
         self.queue = queue
@@ -19,13 +20,16 @@ final class WorkerPool: Sendable {
 
     /// Runs workers while `body` runs.
     ///
-    /// - Parameter processes: More than one, or a supervised one; nil: a single process without a supervisor.
+    /// - Parameters:
+    ///   - processes: More than one, or a supervised one; nil: a single process without a supervisor.
+    ///   - log: Where they write what they do; nil: nowhere.
     static func with(
-        _ queue: QueueFixture, processes: Int?, concurrency: Int = 8,
+        _ queue: QueueFixture, processes: Int?, concurrency: Int = 8, grace: Int = 5, log: WorkerLog? = nil,
         _ body: @Sendable (WorkerPool) async throws -> Void
     ) async throws {
         let pool = WorkerPool(
-            queue: queue, child: try Self.spawn(queue, processes: processes, concurrency: concurrency))
+            queue: queue,
+            child: try Self.spawn(queue, processes: processes, concurrency: concurrency, grace: grace, log: log))
         do {
             try await pool.waitForSessions(processes ?? 1)
             try await body(pool)
@@ -37,21 +41,24 @@ final class WorkerPool: Sendable {
     }
 
     /// Starts `chorewheel work` on the queue.
-    static func spawn(_ queue: QueueFixture, processes: Int?, concurrency: Int) throws -> ChildProcess {
+    static func spawn(
+        _ queue: QueueFixture, processes: Int?, concurrency: Int, grace: Int = 5, arguments: [String] = [],
+        log: WorkerLog? = nil
+    ) throws -> ChildProcess {
         let executable = try BuiltExecutable.path()
         var command = ChildProcess.Configuration(
             executable,
-            ["work", "--diagnostics", "--concurrency", "\(concurrency)", "--lease", "3", "--grace", "5"]
-                + (processes.map { ["--processes", "\($0)"] } ?? []))
+            ["work", "--diagnostics", "--concurrency", "\(concurrency)", "--lease", "3", "--grace", "\(grace)"]
+                + (processes.map { ["--processes", "\($0)"] } ?? []) + arguments)
         command.environment = .inherited(adding: [
             "DATABASE_URL": queue.platform.configuration.url,
             "REDIS_URL": queue.servers.redisURL,
             "CHOREWHEEL_NAMESPACE": queue.index.namespace,
             "CHOREWHEEL_SECRET_KEYS": "test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
             "CHOREWHEEL_MIGRATIONS": MigrationsInSource.directory,
-            "CHOREWHEEL_LOG_LEVEL": "error",
+            "CHOREWHEEL_LOG_LEVEL": log == nil ? "error" : "info",
         ])
-        command.output = .discarded
+        command.output = log.map { .file($0.path) } ?? .discarded
         command.grace = .seconds(30)
         return try ChildProcess.spawn(command, leash: executable)
     }
@@ -74,6 +81,22 @@ final class WorkerPool: Sendable {
             throw TimeLimitExceeded(what: "no session runs job \(id)", limit: .zero)
         }
         return Int32(pid)
+    }
+}
+
+/// What workers wrote: the lines of a supervisor and of its children, in one file.
+struct WorkerLog: Sendable {
+    let path: String
+
+    /// A new one, which goes away with the servers.
+    init(on servers: TestServers) {
+        self.path = "\(servers.directory)/\(JobID.mint()).log"
+    }
+
+    /// The lines that hold all of these texts.
+    func lines(_ texts: String...) throws -> [Substring] {
+        try (FileSystem.text(of: self.path) ?? "").split(whereSeparator: \.isNewline)
+            .filter { line in texts.allSatisfy { line.contains($0) } }
     }
 }
 

@@ -77,6 +77,30 @@ struct JobLifeTests {
         #expect(try life.after(.crash(epoch: 4)).state == .dead)
     }
 
+    @Test("a job that was aboard all crashes that are forgiven is quarantined, until a person retries it")
+    func quarantine() throws {
+        var life = JobLife()
+        for crashes in 0..<JobLimits.crashesMax {
+            #expect(life.crashes == crashes)
+            #expect(!life.isQuarantined)
+            life = try life.after(.begin)
+            life = try life.after(.crash(epoch: life.epoch))
+        }
+        #expect(life.state == .available)
+        #expect(life.isQuarantined)
+        let suspect = life
+        for settlement in [Settlement.retry(after: .zero), .snooze(for: .zero), .giveBack] {
+            life = try suspect.after(.begin)
+            life = try life.after(.settle(epoch: life.epoch, settlement))
+            #expect(life.isQuarantined)
+        }
+        life = try suspect.after(.begin)
+        life = try life.after(.crash(epoch: life.epoch))
+        #expect(life.state == .dead)
+        life = try life.after(.retry)
+        #expect(!life.isQuarantined)
+    }
+
     @Test("a seeded walk keeps the invariants", arguments: [1, 2, 3, 4, 5] as [UInt64])
     func walk(seed: UInt64) {
         var generator = SplitMix64(state: seed)
@@ -94,6 +118,8 @@ struct JobLifeTests {
             #expect(next.failures >= 0)
             #expect(next.failures <= next.attempt)
             #expect(next.crashes <= JobLimits.crashesMax + 1)
+            // Nobody dies of a crash that was not quarantined before it.
+            if case .crash = event { #expect((next.state == .dead) == life.isQuarantined) }
             life = next.state == .succeeded ? JobLife(epoch: begins) : next
         }
         #expect(begins > 100)

@@ -287,7 +287,8 @@ struct DispatchTests {
             let id = try await queue.client.enqueue(Ping(text: "a")).id
             for crashes in 1...JobLimits.crashesMax + 1 {
                 let session = try await queue.session()
-                _ = try await queue.ledger.begin([id], session: session, number: 1)
+                _ = try await queue.ledger.begin(
+                    [id], session: session, number: 1, quarantined: crashes > JobLimits.crashesMax)
                 try await queue.platform.query("DELETE FROM job_claims")
                 try await queue.platform.query(
                     "UPDATE worker_sessions SET ended_at = now() - interval '1 minute' WHERE id = $1::uuid",
@@ -315,8 +316,8 @@ struct DispatchTests {
             #expect(try await queue.index.giveBack([ids[1]], of: session, in: .default) == 1)
             #expect(try await queue.index.giveBack([ids[1]], of: session, in: .default) == 0)
             let again = try await queue.index.claim(upTo: 9, from: .default, session: session, settled: [])
-            #expect(again.fast.map(\.id) == [ids[1]])
-            #expect(again.fast.map(\.crashes) == [0])
+            #expect(again.entries().fast.map(\.id) == [ids[1]])
+            #expect(again.entries().fast.map(\.crashes) == [0])
             #expect(try await queue.index.audit(.default).faults == [])
         }
     }
@@ -345,6 +346,31 @@ struct DispatchTests {
                 try await queue.count(
                     "SELECT count(*) FROM job_dispatches WHERE job_id = $1::uuid", [.text(id.description)])
                     == 1)
+        }
+    }
+
+    @Test("a death is told once to each session, with its next heartbeat; not to one that came later")
+    func deaths() async throws {
+        try await QueueFixture.with { queue in
+            let (first, second) = (SessionID.mint(), SessionID.mint())
+            func beat(_ session: SessionID, last: Int?) async throws -> Heartbeat {
+                try await queue.index.beat(
+                    session, lease: .seconds(60), caretakerLease: .seconds(60), registering: last == nil, last: last)
+            }
+            let registered = try await beat(first, last: nil)
+            #expect(registered.deaths == [])
+            let deaths = [
+                NotedDeath(session: .mint(), jobs: 0, recovery: .zero),
+                NotedDeath(session: .mint(), jobs: 1_000, recovery: .milliseconds(12_345)),
+            ]
+            for death in deaths { try await queue.index.note(death) }
+            let told = try await beat(first, last: registered.time)
+            #expect(told.deaths == deaths)
+            #expect(try await beat(first, last: told.time).deaths == [])
+            #expect(try await beat(second, last: nil).deaths == [])
+            let times = try #require(try await queue.index.recoveryTimes())
+            #expect(times.last == .milliseconds(12_345))
+            #expect(times.longest == .milliseconds(12_345))
         }
     }
 

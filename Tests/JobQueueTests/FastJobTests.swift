@@ -30,8 +30,8 @@ struct FastJobTests {
 
             let session = SessionID.mint()
             let claim = try await queue.index.claim(upTo: 9, from: .default, session: session, settled: [])
-            let entry = try #require(claim.fast.first)
-            #expect(claim.fast.map(\.id) == [first.id])
+            let entry = try #require(claim.entries().fast.first)
+            #expect(claim.entries().fast.map(\.id) == [first.id])
             #expect(claim.nextDue != nil)
 
             #expect(try await queue.index.reap(session, from: .default, crashed: true).fast == 1)
@@ -41,7 +41,7 @@ struct FastJobTests {
             let other = SessionID.mint()
             var held: [FastEntry] = []
             try await eventually("both are claimed, the delayed one in its time") {
-                held += try await queue.index.claim(upTo: 9, from: .default, session: other, settled: []).fast
+                held += try await queue.index.claim(upTo: 9, from: .default, session: other, settled: []).entries().fast
                 return held.count == 2
             }
             #expect(held.first { $0.id == first.id }?.crashes == 1)
@@ -60,8 +60,9 @@ struct FastJobTests {
         try await QueueFixture.with { queue in
             let jobs = try await queue.client.enqueue((0..<2500).map { FastPing(text: "\($0)") })
             let claim = try await queue.index.claim(upTo: 3000, from: .default, session: .mint(), settled: [])
-            #expect(claim.fast.map(\.id) == jobs.map(\.id))
-            #expect(String(decoding: try #require(claim.fast.last).payload, as: UTF8.self) == #"{"text":"2499"}"#)
+            #expect(claim.entries().fast.map(\.id) == jobs.map(\.id))
+            #expect(
+                String(decoding: try #require(claim.entries().fast.last).payload, as: UTF8.self) == #"{"text":"2499"}"#)
             #expect(try await queue.index.audit(.default).faults == [])
         }
     }
@@ -121,7 +122,7 @@ struct FastJobTests {
             _ = try await queue.client.enqueueChecked(request)
             _ = try await queue.client.enqueueChecked([request])
             let claim = try await queue.index.claim(upTo: 9, from: .default, session: .mint(), settled: [])
-            #expect(claim.fast.map(\.maxAttempts) == [3, 3])
+            #expect(claim.entries().fast.map(\.maxAttempts) == [3, 3])
         }
     }
 
@@ -130,7 +131,8 @@ struct FastJobTests {
         try await QueueFixture.with { queue in
             let session = SessionID.mint()
             for text in ["a", "b", "c"] { try await queue.client.enqueue(FastPing(text: text)) }
-            var entries = try await queue.index.claim(upTo: 9, from: .default, session: session, settled: []).fast
+            var entries = try await queue.index.claim(upTo: 9, from: .default, session: session, settled: []).entries()
+                .fast
             for index in entries.indices { entries[index].failures = 2 }
             let error = AttemptError(type: "Oops", message: "two\nlines")
             for entry in entries {
@@ -150,7 +152,8 @@ struct FastJobTests {
             #expect(try await queue.index.decide(.discard, [entries[1].id], of: .default) == [entries[1].id])
             #expect(
                 try await queue.index.deadFastJobs(of: .default, limit: 10).map(\.id) == [entries[2].id.description])
-            let again = try await queue.index.claim(upTo: 9, from: .default, session: session, settled: []).fast
+            let again = try await queue.index.claim(upTo: 9, from: .default, session: session, settled: []).entries()
+                .fast
             #expect(again.map(\.id) == [entries[0].id])
             #expect(again.map(\.failures) == [0])
             #expect(try await queue.index.audit(.default).faults == [])
@@ -162,7 +165,8 @@ struct FastJobTests {
         try await QueueFixture.with { queue in
             let session = SessionID.mint()
             let id = try await queue.client.enqueue(FastPing(text: "new")).id
-            var entry = try await queue.index.claim(upTo: 1, from: .default, session: session, settled: []).fast[0]
+            var entry = try await queue.index.claim(upTo: 1, from: .default, session: session, settled: []).entries()
+                .fast[0]
                 .bytes
             #expect(try await queue.index.settle([.acknowledged(id)], of: .default, session: session) == [])
             entry[0] = 9
@@ -174,8 +178,8 @@ struct FastJobTests {
             let good = try await queue.client.enqueue(FastPing(text: "good")).id
 
             let claim = try await queue.index.claim(upTo: 9, from: .default, session: session, settled: [])
-            #expect(claim.fast.map(\.id) == [good])
-            let unreadable = try #require(claim.unreadable.first)
+            #expect(claim.entries().fast.map(\.id) == [good])
+            let unreadable = try #require(claim.entries().unreadable.first)
             #expect(unreadable.bytes == entry)
             #expect(try await queue.index.settle([.dead(unreadable)], of: .default, session: session) == [])
             let dead = try await queue.index.deadFastJobs(of: .default, limit: 10)

@@ -260,7 +260,9 @@ struct LedgerTests {
             let id = try await queue.client.enqueue(Ping(text: "a")).id
             for round in 1...JobLimits.crashesMax + 1 {
                 let session = try await queue.session()
-                _ = try await queue.ledger.begin([id], session: session, number: 1)
+                let isAlone = try await queue.life(id).isQuarantined
+                #expect(isAlone == (round > JobLimits.crashesMax))
+                _ = try await queue.ledger.begin([id], session: session, number: 1, quarantined: isAlone)
                 let before = try await queue.life(id)
                 let reaped = try await queue.ledger.reap(session, because: .died)
                 #expect(reaped?.map(\.id) == [id])
@@ -370,6 +372,38 @@ struct LedgerTests {
             let hot = try await queue.count("SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'jobs'")
             // Eight small rows: all their versions find room on one page, also when other tests hold the pruning up.
             #expect(hot == 16)
+        }
+    }
+
+    @Test("the room for connections is the server's, and the role's and the database's where they have limits")
+    func connectionRoom() async throws {
+        try await QueueFixture.with { queue in
+            let own = queue.platform.configuration
+            let role = "limited_\(own.database)"
+            try await queue.platform.query("SELECT 1")
+            let whole = try await queue.ledger.connectionRoom()
+            #expect(whole.limits.map(\.scope) == [.server], "a superuser's are no limits")
+            #expect(whole.limits[0].holds == 297)
+            #expect(whole.isDirect)
+
+            try await queue.platform.execute(
+                script: """
+                    CREATE ROLE "\(role)" LOGIN PASSWORD 'secret' CONNECTION LIMIT 3;
+                    ALTER DATABASE "\(own.database)" CONNECTION LIMIT 50;
+                    """)
+            var limited = own
+            limited.user = role
+            limited.password = "secret"
+            let pool = PostgresPool(logger: queue.logger)
+            let room = try await Ledger(database: PostgresDatabase(pool: pool, configuration: limited)).connectionRoom()
+            await pool.close()
+            #expect(room.limits.map(\.scope) == [.server, .role(role), .database(own.database)])
+            #expect(room.limits[1] == .init(scope: .role(role), holds: 3, used: 0))
+            #expect(room.limits[2].holds == 50)
+            // The fixture's own, at least; of other roles' sessions, too.
+            #expect(room.limits[2].used >= 1)
+            #expect(room.limits[0].used >= room.limits[2].used)
+            try await queue.platform.execute(script: "DROP ROLE \"\(role)\"")
         }
     }
 }

@@ -113,6 +113,21 @@ struct PoolStateTests {
         expectEqual(state.release(id, isReusable: true, now: start).grants, [])
     }
 
+    @Test("its limits for a server and a database can be lowered, and never raised, and what is open stays")
+    func lowering() throws {
+        var state = state()
+        let first = try open(&state, line("a"))
+        _ = try open(&state, line("a"))
+        state.limit(perServer: 1)
+        #expect(state.openCount == 2)
+        let waiter = try wait(&state, line("b"))
+        let closing = state.release(first, isReusable: false, now: start)
+        #expect(closing.grants == [], "one is open still")
+        _ = waiter
+        state.limit(perServer: 100)
+        _ = try wait(&state, line("c"))
+    }
+
     @Test("gives a freed place to the oldest waiter, also of another database")
     func fairness() throws {
         var state = state(total: 1)

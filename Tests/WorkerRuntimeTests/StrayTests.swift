@@ -41,7 +41,7 @@ struct StrayTests {
                 try await queue.client.open(["elsewhere"])
                 try await queue.client.enqueue(FastAct(word: "lost"), options: .init(queue: "elsewhere"))
                 let claim = try await queue.index.claim(upTo: 1, from: "elsewhere", session: .mint(), settled: [])
-                let entry = try #require(claim.fast.first)
+                let entry = try #require(claim.entries().fast.first)
                 var leave = RedisCommand("HSET")
                 leave.append(Array("{\(queue.index.namespace):default}:run:".utf8) + worker.uuid.bytes)
                 leave.append(entry.id.uuid.bytes)
@@ -49,6 +49,29 @@ struct StrayTests {
                 _ = try await queue.redis.send(leave)
                 let word = await words.first { _ in true }
                 #expect(word == "lost")
+            }
+        }
+    }
+
+    @Test("what Redis holds of a session goes back also when only the ledger could be told of its end")
+    func halfReaped() async throws {
+        try await QueueFixture.with { queue in
+            let dead = SessionID.mint()
+            _ = try await queue.ledger.register(
+                SessionRegistration(
+                    id: dead, host: "here", pid: 1, version: "test", queues: [.default], kinds: [], concurrency: 1))
+            _ = try await queue.index.beat(
+                dead, lease: .milliseconds(1), caretakerLease: .milliseconds(1), registering: true)
+            try await queue.client.enqueue(FastAct(word: "held"))
+            #expect(
+                try await queue.index.claim(upTo: 1, from: .default, session: dead, settled: []).entries().fast.count
+                    == 1)
+            // As when Redis goes away between the two halves of a reaping.
+            _ = try await queue.ledger.reap(dead, because: .died)
+            let (words, done) = AsyncStream.makeStream(of: String.self)
+            try await queue.withWorker(plugins: [FastActor(done: done)]) { _ in
+                let word = try await withTimeLimit("it runs", .seconds(60)) { await words.first { _ in true } }
+                #expect(word == "held")
             }
         }
     }

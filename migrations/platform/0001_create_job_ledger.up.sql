@@ -36,6 +36,7 @@ CREATE TABLE worker_sessions (
     concurrency  integer NOT NULL,
     started_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     beat_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    is_quiet     boolean NOT NULL DEFAULT false,   -- told to claim nothing more; as of its last heartbeat
     ended_at     timestamptz,
     end_reason   text CHECK (end_reason IN ('stopped', 'died', 'expired'))
 ) WITH (fillfactor = 50);

@@ -25,8 +25,10 @@ public struct DiagnosticsPlugin: WorkerPlugin {
         registry.add(NoopHandler())
         registry.add(FastNoopHandler())
         registry.add(SleepHandler())
+        registry.add(FastSleepHandler())
         registry.add(FailHandler())
         registry.add(CrashHandler())
+        registry.add(FastCrashHandler())
         registry.add(EffectHandler())
     }
 }
@@ -62,13 +64,29 @@ struct Sleep: AnyTargetJob {
 struct SleepHandler: AnyTargetHandler {
     let timeout: Duration = .seconds(3600)
 
-    func run(_ job: Sleep, context: JobContext) async throws -> NoResult {
-        guard (0...3600).contains(job.seconds) else {
-            throw JobFailure.discard("seconds must be 0 to 3600, is \(job.seconds)")
-        }
-        try await Task.sleep(for: .seconds(job.seconds))
-        return NoResult()
+    func run(_ job: Sleep, context: JobContext) async throws -> NoResult { try await sleep(seconds: job.seconds) }
+}
+
+/// `diagnostic.fast_sleep`: the same; a fast kind.
+struct FastSleep: AnyTargetJob {
+    static let kind: JobKind = "diagnostic.fast_sleep"
+    static let queue: QueueName = "diagnostics"
+    static let durability: Durability = .fast
+    var seconds: Double
+}
+
+struct FastSleepHandler: AnyTargetHandler {
+    let timeout: Duration = .seconds(3600)
+
+    func run(_ job: FastSleep, context: JobContext) async throws -> NoResult { try await sleep(seconds: job.seconds) }
+}
+
+private func sleep(seconds: Double) async throws -> NoResult {
+    guard (0...3600).contains(seconds) else {
+        throw JobFailure.discard("seconds must be 0 to 3600, is \(seconds)")
     }
+    try await Task.sleep(for: .seconds(seconds))
+    return NoResult()
 }
 
 /// `diagnostic.fail`: fails the first `times` times, then succeeds; `permanent`: is dead at the first.
@@ -99,26 +117,43 @@ struct Crash: AnyTargetJob {
 }
 
 struct CrashHandler: AnyTargetHandler {
-    func run(_ job: Crash, context: JobContext) async throws -> NoResult {
-        if context.job.crashes < job.times {
-            context.logger.critical("crashing, as asked", metadata: ["crash": "\(context.job.crashes + 1)"])
-            // No clean-up of any kind, as when the kernel kills the process.
-            kill(getpid(), SIGKILL)
-        }
-        return NoResult()
-    }
+    func run(_ job: Crash, context: JobContext) async throws -> NoResult { crash(context, times: job.times) }
 }
 
-/// `diagnostic.effect`: adds one row, with its job's id, to `diagnostic_effects` in the target's database.
+/// `diagnostic.fast_crash`: the same; a fast kind.
+struct FastCrash: AnyTargetJob {
+    static let kind: JobKind = "diagnostic.fast_crash"
+    static let queue: QueueName = "diagnostics"
+    static let durability: Durability = .fast
+    var times: Int
+}
+
+struct FastCrashHandler: AnyTargetHandler {
+    func run(_ job: FastCrash, context: JobContext) async throws -> NoResult { crash(context, times: job.times) }
+}
+
+private func crash(_ context: JobContext, times: Int) -> NoResult {
+    if context.job.crashes < times {
+        context.logger.critical("crashing, as asked", metadata: ["crash": "\(context.job.crashes + 1)"])
+        // No clean-up of any kind, as when the kernel kills the process.
+        kill(getpid(), SIGKILL)
+    }
+    return NoResult()
+}
+
+/// `diagnostic.effect`: adds one row, with its job's id, to `diagnostic_effects` in the target's database; after
+/// `seconds`, if they are given.
 struct Effect: AnyTargetJob {
     static let kind: JobKind = "diagnostic.effect"
     static let queue: QueueName = "diagnostics"
     var note: String?
+    var seconds: Double?
 }
 
 struct EffectHandler: AnyTargetHandler {
     func run(_ job: Effect, context: JobContext) async throws -> NoResult {
-        try await context.effect { transaction in
+        if let seconds = job.seconds { _ = try await sleep(seconds: seconds) }
+        return try await context.effect { transaction in
             try await transaction.query(
                 "INSERT INTO diagnostic_effects (job_id, note) VALUES ($1::uuid, $2)",
                 [.text(context.job.id.description), .text(job.note)])

@@ -14,10 +14,10 @@ internal import Darwin
 struct ProcessFigures {
     let id: Int32
 
-    /// Memory that is in use, in bytes.
+    /// Memory of its own that is in use, in bytes: without files, of which the board is one.
     var residentBytes: Int {
         let lines = FileSystem.text(ofFileThatMayVanish: "/proc/\(self.id)/status")?.split(whereSeparator: \.isNewline)
-        let line = lines?.first { $0.hasPrefix("VmRSS:") }
+        let line = lines?.first { $0.hasPrefix("RssAnon:") }
         return (line.flatMap { Int($0.filter(\.isNumber)) } ?? 0) * 1024
     }
 

@@ -91,7 +91,7 @@ struct TurnsMeasurement {
             let claim = try await self.queue.client.index.claim(
                 upTo: Self.claimed, from: name, session: session, settled: settled)
             times.append(Board.now() - start)
-            settled = claim.fast.map(\.id)
+            settled = claim.entries().fast.map(\.id)
             seen.formUnion(settled)
         }
         guard seen.count == Self.claims * Self.claimed else {

@@ -10,7 +10,7 @@ enum CounterHelp {
         "sessions_reaped_total": "Sessions found dead, whose jobs were given back.",
         "sessions_lost_total": "Sessions that found themselves ended by somebody else.",
         "jobs_crashed_total": "Jobs that were aboard a session when it died.",
-        "jobs_poison_total": "Jobs dead because sessions kept dying with them aboard.",
+        "jobs_poison_total": "Jobs dead because sessions kept dying with them aboard, the last one with them alone.",
         "claims_returned_total": "Jobs given back, at no cost, that Redis had given in a claim whose reply was lost.",
         "reconcile_pushed_total": "Available jobs that Redis lacked and the reconciler put back.",
         "reconcile_repaired_total": "Jobs that waited without a ticket and got one from the reconciler.",

@@ -27,8 +27,10 @@ struct MetricsRoute: Sendable {
         async let dispatch = self.source("dispatch") { try await self.dispatchFamilies() }
         async let sessions = self.source("sessions") { Self.families(try await self.stores.jobs.ledger.sessions()) }
         async let counters = self.source("counters") { Self.families(try await self.stores.jobs.index.counters()) }
+        async let recovery = self.source("recovery") { Self.families(try await self.stores.jobs.index.recoveryTimes()) }
         let sources = await [
             ("queues", queues), ("dispatch", dispatch), ("sessions", sessions), ("counters", counters),
+            ("recovery", recovery),
         ]
         let failed = MetricFamily(
             name: "chorewheel_scrape_failed", kind: .gauge, help: "1: this part of the scrape could not be read.",
@@ -85,6 +87,7 @@ struct MetricsRoute: Sendable {
             let label = MetricLabel("queue", name)
             let counts = [
                 ("durable_waiting", audit.durableWaiting), ("fast_waiting", audit.fastWaiting),
+                ("durable_quarantined", audit.durableQuarantined), ("fast_quarantined", audit.fastQuarantined),
                 ("fast_delayed", audit.fastDelayed), ("fast_dead", audit.fastDead),
             ]
             jobs += counts.map { .init($0.1, labels: [MetricLabel("class", $0.0), label]) }
@@ -108,8 +111,9 @@ struct MetricsRoute: Sendable {
         return [
             gauge("chorewheel_sessions_alive", "Worker sessions that have not ended.", alive.count),
             gauge(
-                "chorewheel_worker_slots", "Jobs that all live sessions together can run at a time.",
-                alive.reduce(0) { $0 + $1.concurrency }),
+                "chorewheel_worker_slots",
+                "Jobs that all live sessions together can run at a time; a quiet one takes none.",
+                alive.filter { !$0.isQuiet }.reduce(0) { $0 + $1.concurrency }),
             gauge(
                 "chorewheel_worker_jobs_running", "Durable jobs that live sessions run.",
                 alive.reduce(0) { $0 + $1.running }),
@@ -129,6 +133,20 @@ struct MetricsRoute: Sendable {
                     .init(counter.value, labels: counter.labels.map { MetricLabel($0.name, $0.value) })
                 })
         }
+    }
+
+    /// How long dead workers' jobs waited. There from the first death on.
+    private static func families(_ times: RecoveryTimes?) -> [MetricFamily] {
+        guard let times else { return [] }
+        return [
+            MetricFamily(
+                name: "chorewheel_worker_recovery_seconds", kind: .gauge,
+                help: "From a worker's death (its last heartbeat where nobody saw it) until its jobs were given back: "
+                    + "the last time, and the greatest since Redis last lost its memory.",
+                samples: [("last", times.last), ("max", times.longest)].map {
+                    .init($0.1 / .seconds(1), labels: [MetricLabel("of", $0.0)])
+                })
+        ]
     }
 
     private func poolFamilies() -> [MetricFamily] {

@@ -32,18 +32,23 @@ public struct DispatchIndex: Sendable {
         static let pushDurable = onEntries("push_durable", EmbeddedText.pushDurable)
         static let pushFast = onEntries("push_fast", EmbeddedText.pushFast)
         static let claim = onEntries("claim_jobs", EmbeddedText.claimJobs)
+        static let claimQuarantined = onEntries("claim_quarantined", EmbeddedText.claimQuarantined)
         static let settleFast = onEntries("settle_fast", EmbeddedText.settleFast)
         static let takeBack = onEntries("take_back", EmbeddedText.takeBack)
         static let setQueueState = onEntries("set_queue_state", EmbeddedText.setQueueState)
         static let decideDead = onEntries("decide_dead", EmbeddedText.decideDead)
-        static let audit = RedisScript(name: "audit_queue", source: EmbeddedText.auditQueue)
+        static let audit = onEntries("audit_queue", EmbeddedText.auditQueue)
+        static let takeTurn = RedisScript(name: "take_turn", source: EmbeddedText.takeTurn)
         static let beat = RedisScript(name: "beat", source: EmbeddedText.beat)
         static let forget = RedisScript(name: "forget_session", source: EmbeddedText.forgetSession)
+        static let noteDeath = RedisScript(name: "note_death", source: EmbeddedText.noteDeath)
         static let addCounters = RedisScript(name: "add_counters", source: EmbeddedText.addCounters)
 
         /// A script that uses the functions of entries.lua.
         private static func onEntries(_ name: String, _ source: String) -> RedisScript {
-            RedisScript(name: name, source: EmbeddedText.entries + source)
+            RedisScript(
+                name: name,
+                source: "local crashes_max = \(JobLimits.crashesMax)\n" + EmbeddedText.entries + source)
         }
     }
 
@@ -53,7 +58,7 @@ public struct DispatchIndex: Sendable {
         guard !jobs.isEmpty else { return 0 }
         return try await self.redis.run(Script.pushDurable, keys: [self.base(queue)]) { command in
             for job in jobs {
-                command.append(job.priority.rawValue)
+                if job.isQuarantined { command.append("q") } else { command.append(job.priority.rawValue) }
                 command.append(job.family?.uuid.bytes ?? [])
                 command.append(Int(job.seq))
                 command.append(job.id)
@@ -140,11 +145,11 @@ public struct DispatchIndex: Sendable {
     }
 
     /// Takes back what a session holds in a queue. - Parameter crashed: Counts as a crash of each fast job.
-    /// - Returns: How many hints and fast jobs went back to their lanes, and how many fast jobs are dead as poison.
+    /// - Returns: How many hints and fast jobs went back to where they wait, and the fast jobs that are dead as poison.
     public func reap(
         _ session: SessionID, from queue: QueueName, crashed: Bool
-    ) async throws -> (hints: Int, fast: Int, poison: Int) {
-        try await self.takeBack(session, from: queue, crashesMax: crashed ? JobLimits.crashesMax : -1)
+    ) async throws -> (hints: Int, fast: Int, poison: [JobID]) {
+        try await self.takeBack(session, from: queue, crashed: crashed)
     }
 
     /// What Redis holds for running under a session in a queue.
@@ -158,35 +163,39 @@ public struct DispatchIndex: Sendable {
     /// Gives back, at no cost, jobs that a live session holds and does not know of. - Returns: How many.
     public func giveBack(_ ids: [JobID], of session: SessionID, in queue: QueueName) async throws -> Int {
         guard !ids.isEmpty else { return 0 }
-        let counts = try await self.takeBack(session, from: queue, crashesMax: -1, only: ids)
+        let counts = try await self.takeBack(session, from: queue, crashed: false, only: ids)
         return counts.hints + counts.fast
     }
 
     private func takeBack(
-        _ session: SessionID, from queue: QueueName, crashesMax: Int, only ids: [JobID] = []
-    ) async throws -> (hints: Int, fast: Int, poison: Int) {
+        _ session: SessionID, from queue: QueueName, crashed: Bool, only ids: [JobID] = []
+    ) async throws -> (hints: Int, fast: Int, poison: [JobID]) {
         let reply = try await self.redis.run(Script.takeBack, keys: [self.base(queue)]) { command in
             command.append(session)
-            command.append(crashesMax)
+            command.append(crashed ? 1 : 0)
             command.append(JobLimits.deadFastJobsMax)
             for id in ids { command.append(id) }
         }
         let counts = reply.array ?? []
-        guard counts.count == 3 else { throw JobQueueError(.corrupt, "take_back returned \(reply)") }
-        return (try counts[0].requireInt(), try counts[1].requireInt(), try counts[2].requireInt())
+        guard counts.count == 3, let poison = counts[2].bytes else {
+            throw JobQueueError(.corrupt, "take_back returned \(reply)")
+        }
+        return (try counts[0].requireInt(), try counts[1].requireInt(), [JobID](joined: poison))
     }
 
-    /// A heartbeat; see beat.lua.
+    /// A heartbeat; see beat.lua. - Parameter last: The time that the one before told: deaths since then are told.
     public func beat(
-        _ session: SessionID, lease: Duration, caretakerLease: Duration, registering: Bool, canCare: Bool = true
+        _ session: SessionID, lease: Duration, caretakerLease: Duration, registering: Bool, canCare: Bool = true,
+        last: Int? = nil
     ) async throws -> Heartbeat {
-        let keys = [self.sessionsKey, self.caretakerKey, self.generationKey]
+        let keys = [self.sessionsKey, self.caretakerKey, self.generationKey, self.deathsKey]
         let reply = try await self.redis.run(Script.beat, keys: keys) { command in
             command.append(session)
             command.append(lease.wholeMilliseconds)
             command.append(caretakerLease.wholeMilliseconds)
             command.append(registering ? 1 : 0)
             command.append(canCare ? 1 : 0)
+            command.append(last.map { "\($0)" } ?? "")
         }
         guard let values = reply.array, values.count >= 3 else {
             throw JobQueueError(.corrupt, "beat.lua returned \(reply)")
@@ -194,8 +203,19 @@ public struct DispatchIndex: Sendable {
         return Heartbeat(
             isKnown: try values[0].requireInt() == 1,
             isCaretaker: try values[1].requireInt() == 1,
-            generation: values[2].string.flatMap { Int64($0) }
+            generation: values[2].string.flatMap { Int64($0) },
+            time: values.count > 3 ? try values[3].requireInt() : nil,
+            deaths: values.dropFirst(4).compactMap { $0.bytes.flatMap { NotedDeath(bytes: $0) } }
         )
+    }
+
+    /// Sessions that are known here and have not beaten for their lease. Once they are taken back from every queue,
+    /// `end` forgets them.
+    public func overdueSessions() async throws -> [SessionID] {
+        let time = try await self.redis.send(RedisCommand("TIME", key: self.sessionsKey)).array ?? []
+        guard let seconds = time.first?.string else { throw JobQueueError(.corrupt, "TIME returned no time") }
+        let command = RedisCommand("ZRANGEBYSCORE", self.sessionsKey, "-inf", "\(seconds)000")
+        return (try await self.redis.send(command).array ?? []).compactMap { $0.bytes.flatMap { SessionID(bytes: $0) } }
     }
 
     /// Forgets a session that ended.
@@ -248,13 +268,14 @@ public struct DispatchIndex: Sendable {
     /// Counts what a queue holds and checks its invariants.
     public func audit(_ queue: QueueName) async throws -> IndexAudit {
         let reply = try await self.redis.run(Script.audit, keys: [self.base(queue)]) { _ in }
-        guard let values = reply.array, values.count >= 5 else {
+        guard let values = reply.array, values.count >= 7 else {
             throw JobQueueError(.corrupt, "audit_queue returned \(reply)")
         }
         return IndexAudit(
             durableWaiting: try values[0].requireInt(), fastWaiting: try values[1].requireInt(),
-            fastDelayed: try values[2].requireInt(), fastDead: try values[3].requireInt(),
-            lanes: try values[4].requireInt(), faults: values.dropFirst(5).compactMap(\.string))
+            durableQuarantined: try values[2].requireInt(), fastQuarantined: try values[3].requireInt(),
+            fastDelayed: try values[4].requireInt(), fastDead: try values[5].requireInt(),
+            lanes: try values[6].requireInt(), faults: values.dropFirst(7).compactMap(\.string))
     }
 
     /// Checks that Redis keeps what it is given.

@@ -19,11 +19,12 @@ public struct Claim: Sendable, Hashable {
 
     public var state: State
     public var durable: [JobID]
-    public var fast: [FastEntry]
-    /// Entries that this version cannot read.
-    public var unreadable: [UnreadableEntry]
+    /// Fast jobs, as Redis holds them.
+    private let encoded: ArraySlice<RedisValue>
     /// How long until the next delayed fast job is due; nil when there is none.
     public var nextDue: Duration?
+    /// How many jobs of the queue wait to be run alone: `DispatchIndex.claimQuarantined` gives those.
+    public var quarantined: Int
 
     init(_ reply: RedisValue, queue: QueueName) throws(JobQueueError) {
         guard let values = reply.array, let state = values.first?.string.flatMap({ State(rawValue: $0) }) else {
@@ -31,26 +32,50 @@ public struct Claim: Sendable, Hashable {
         }
         self.state = state
         self.durable = []
-        self.fast = []
-        self.unreadable = []
-        guard state != .gone else { return }
-        guard values.count >= 3, let due = values[1].int, let ids = values[2].bytes, ids.count % 16 == 0 else {
+        self.quarantined = 0
+        guard state != .gone else {
+            self.encoded = []
+            return
+        }
+        guard values.count >= 4, let due = values[1].int, let quarantined = values[2].int, let ids = values[3].bytes,
+            ids.count % 16 == 0
+        else {
             throw JobQueueError(.corrupt, "claim_jobs of queue \(queue) returned a reply of another shape")
         }
         self.nextDue = due < 0 ? nil : .milliseconds(due)
-        self.durable.reserveCapacity(ids.count / 16)
-        for start in stride(from: 0, to: ids.count, by: 16) {
-            if let id = JobID(bytes: ids[start..<(start + 16)]) { self.durable.append(id) }
-        }
-        self.fast.reserveCapacity(values.count - 3)
+        self.quarantined = quarantined
+        self.durable = [JobID](joined: ids)
+        self.encoded = values.dropFirst(4)
+    }
+
+    /// How many jobs were claimed.
+    public var count: Int { self.durable.count + self.encoded.count }
+
+    /// The fast jobs, and those that this version cannot read. Decoded at each call.
+    public func entries() -> (fast: [FastEntry], unreadable: [UnreadableEntry]) {
+        var fast: [FastEntry] = []
+        var unreadable: [UnreadableEntry] = []
+        fast.reserveCapacity(self.encoded.count)
         var kinds = FastEntry.KindCache()
-        for value in values.dropFirst(3) {
+        for value in self.encoded {
             guard let bytes = value.bytes else { continue }
             do {
-                self.fast.append(try FastEntry(bytes: bytes, kinds: &kinds))
+                fast.append(try FastEntry(bytes: bytes, kinds: &kinds))
             } catch {
-                self.unreadable.append(UnreadableEntry(bytes: bytes, why: error.message))
+                unreadable.append(UnreadableEntry(bytes: bytes, why: error.message))
             }
+        }
+        return (fast, unreadable)
+    }
+}
+
+extension [JobID] {
+    /// Ids as scripts join them: 16 bytes each.
+    init(joined bytes: [UInt8]) {
+        self.init()
+        self.reserveCapacity(bytes.count / 16)
+        for start in stride(from: 0, to: bytes.count - 15, by: 16) {
+            if let id = JobID(bytes: bytes[start..<(start + 16)]) { self.append(id) }
         }
     }
 }
@@ -105,7 +130,7 @@ public struct SettledFast: Sendable, Hashable {
                 note: DeathNote(reason: .undecodable, error: error).line))
     }
 
-    /// Back to the head of its lane.
+    /// Back to the head of its lane, or to quarantine.
     public static func givenBack(_ entry: FastEntry) -> SettledFast { .kept("g", entry) }
 
     private static func kept(_ act: String, _ entry: FastEntry, note: [UInt8] = []) -> SettledFast {
@@ -119,12 +144,19 @@ public struct Heartbeat: Sendable, Hashable {
     public var isKnown: Bool
     public var isCaretaker: Bool
     public var generation: Int64?
+    /// By Redis' clock, for the next one; nil when the session is not known.
+    public var time: Int?
+    /// Workers whose jobs were given back since the heartbeat before.
+    public var deaths: [NotedDeath]
 }
 
 /// What a queue holds in Redis.
 public struct IndexAudit: Sendable, Hashable, Codable {
     public var durableWaiting: Int
     public var fastWaiting: Int
+    /// Those that wait to be run alone, in no lane.
+    public var durableQuarantined: Int
+    public var fastQuarantined: Int
     public var fastDelayed: Int
     public var fastDead: Int
     public var lanes: Int
@@ -134,6 +166,8 @@ public struct IndexAudit: Sendable, Hashable, Codable {
     enum CodingKeys: String, CodingKey {
         case durableWaiting = "durable_waiting"
         case fastWaiting = "fast_waiting"
+        case durableQuarantined = "durable_quarantined"
+        case fastQuarantined = "fast_quarantined"
         case fastDelayed = "fast_delayed"
         case fastDead = "fast_dead"
         case lanes, faults

@@ -7,11 +7,17 @@ extension Ledger {
     /// Begins attempts of claimed jobs.
     ///
     /// - Parameter number: The batch's number, unique within the session.
-    /// - Returns: Those begun; the others were not available any more, or the session has ended.
-    public func begin(_ ids: [JobID], session: SessionID, number: Int64) async throws -> [BegunJob] {
+    /// - Parameter quarantined: Begins only jobs that are to be run alone; false: only others.
+    /// - Returns: Those begun; the others were not available any more, or not here, or the session has ended.
+    public func begin(
+        _ ids: [JobID], session: SessionID, number: Int64, quarantined: Bool = false
+    ) async throws -> [BegunJob] {
         let rows = try await self.query(
             EmbeddedText.beginJobs,
-            [.uuids(ids.lazy.map(\.uuid.words)), .text(session.description), .int(number)])
+            [
+                .uuids(ids.lazy.map(\.uuid.words)), .text(session.description), .int(number),
+                .int(JobLimits.crashesMax), .bool(quarantined),
+            ])
         var names = KnownNames()
         return try rows.map { try BegunJob($0, &names) }
     }

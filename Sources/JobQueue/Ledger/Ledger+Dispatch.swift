@@ -6,7 +6,7 @@ public import Postgres
 extension Ledger {
     /// Takes up tickets that are due; see promote_due.sql. `finish` them once Redis has the jobs.
     public func takeDue(limit: Int) async throws -> [DueDispatch] {
-        try await self.query(EmbeddedText.promoteDue, [.int(limit)]).map { row in
+        try await self.query(EmbeddedText.promoteDue, [.int(limit), .int(JobLimits.crashesMax)]).map { row in
             DueDispatch(
                 ticket: Int64(try row.int("ticket")), job: try WaitingJob(row), runnable: try row.bool("runnable"))
         }
@@ -24,13 +24,16 @@ extension Ledger {
 
     /// A page of stragglers, by id: open jobs below the watermark. Redis may lack those that are available.
     public func stragglers(after id: JobID?, limit: Int) async throws -> [(job: WaitingJob, isAvailable: Bool)] {
-        try await self.query(EmbeddedText.stragglers, [.text(id?.description), .int(limit)])
-            .map { (try WaitingJob($0), try $0.bool("available")) }
+        try await self.query(
+            EmbeddedText.stragglers, [.text(id?.description), .int(limit), .int(JobLimits.crashesMax)]
+        )
+        .map { (try WaitingJob($0), try $0.bool("available")) }
     }
 
     /// A page of available jobs above the watermark that Redis may lack, in the order of seq.
     public func availableJobs(after seq: Int64, limit: Int) async throws -> [WaitingJob] {
-        try await self.query(EmbeddedText.availableJobs, [.int(Int(seq)), .int(limit)]).map { try WaitingJob($0) }
+        try await self.query(EmbeddedText.availableJobs, [.int(Int(seq)), .int(limit), .int(JobLimits.crashesMax)])
+            .map { try WaitingJob($0) }
     }
 
     /// Mends what should not happen: gives tickets to jobs that wait without one, takes running jobs of ended sessions
@@ -93,6 +96,6 @@ extension WaitingJob {
         self.init(
             id: id, queue: try QueueName(validating: try row.string("queue")),
             family: try row.optionalString("family_id").flatMap { FamilyID($0) }, priority: priority,
-            seq: Int64(try row.int("seq")))
+            seq: Int64(try row.int("seq")), isQuarantined: try row.bool("quarantined"))
     }
 }

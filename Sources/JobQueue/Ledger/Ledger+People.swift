@@ -98,12 +98,14 @@ public struct QueueRecord: Codable, Sendable, Hashable {
     public var running: Int
     public var scheduled: Int
     public var parked: Int
+    /// Such of the available ones as wait to be run alone.
+    public var quarantined: Int
     public var dead: Int
     /// How long the oldest available job has waited, in milliseconds.
     public var oldestMilliseconds: Int
 
     enum CodingKeys: String, CodingKey {
-        case name, paused, available, running, scheduled, parked, dead
+        case name, paused, available, running, scheduled, parked, quarantined, dead
         case oldestMilliseconds = "oldest_ms"
     }
 }
@@ -118,6 +120,8 @@ public struct SessionRecord: Codable, Sendable, Hashable {
     public var queues: [String]
     public var kinds: [String]
     public var concurrency: Int
+    /// It was told to claim nothing more, and lives on until what it runs is done and it is told to end.
+    public var isQuiet: Bool
     public var running: Int
     public var startedAt: String?
     public var endedAt: String?
@@ -128,6 +132,7 @@ public struct SessionRecord: Codable, Sendable, Hashable {
 
     enum CodingKeys: String, CodingKey {
         case id, number, host, pid, version, queues, kinds, concurrency, running
+        case isQuiet = "is_quiet"
         case startedAt = "started_at"
         case endedAt = "ended_at"
         case endReason = "end_reason"
@@ -164,11 +169,12 @@ extension Ledger {
     }
 
     public func queues() async throws -> [QueueRecord] {
-        try await self.query(EmbeddedText.listQueues).map { row in
+        try await self.query(EmbeddedText.listQueues, [.int(JobLimits.crashesMax)]).map { row in
             QueueRecord(
                 name: try row.string("name"), paused: try row.bool("paused"), available: try row.int("available"),
                 running: try row.int("running"), scheduled: try row.int("scheduled"), parked: try row.int("parked"),
-                dead: try row.int("dead"), oldestMilliseconds: try row.int("oldest_ms"))
+                quarantined: try row.int("quarantined"), dead: try row.int("dead"),
+                oldestMilliseconds: try row.int("oldest_ms"))
         }
     }
 
@@ -178,7 +184,8 @@ extension Ledger {
                 id: try row.string("id"), number: try row.int("number"), host: try row.string("host"),
                 pid: try row.int("pid"), version: try row.string("version"), queues: try row.stringArray("queues"),
                 kinds: try row.stringArray("kinds"), concurrency: try row.int("concurrency"),
-                running: try row.int("running"), startedAt: try row.optionalString("started_at"),
+                isQuiet: try row.bool("is_quiet"), running: try row.int("running"),
+                startedAt: try row.optionalString("started_at"),
                 endedAt: try row.optionalString("ended_at"), endReason: try row.optionalString("end_reason"),
                 beatAgeMilliseconds: try row.int("beat_age_ms"))
         }

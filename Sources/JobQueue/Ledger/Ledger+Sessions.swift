@@ -19,16 +19,30 @@ extension Ledger {
 
     /// A heartbeat. - Returns: The session's jobs that a person gave up; nil when the session has been ended: what it
     /// ran belongs to others now.
-    public func beat(_ session: SessionID, timeout: Duration = .seconds(5)) async throws -> [JobID]? {
+    /// - Parameter isQuiet: Whether it claims nothing any more; for people who look.
+    public func beat(
+        _ session: SessionID, isQuiet: Bool = false, timeout: Duration = .seconds(5)
+    ) async throws -> [JobID]? {
         let rows = try await self.query(
-            EmbeddedText.beatSession, [.text(session.description)], timeout: timeout)
+            EmbeddedText.beatSession, [.text(session.description), .bool(isQuiet)], timeout: timeout)
         return try rows.first.map { try $0.stringArray("cancelled").compactMap { JobID($0) } }
     }
 
-    /// Sessions that have not beaten for longer than the lease.
-    public func expiredSessions(lease: Duration) async throws -> [SessionID] {
-        try await self.query(EmbeddedText.expiredSessions, [.int(lease.wholeMilliseconds)])
-            .compactMap { SessionID(try $0.string("id")) }
+    /// Sessions that have not beaten for longer than the lease, and for how long.
+    public func expiredSessions(lease: Duration) async throws -> [(id: SessionID, silentFor: Duration)] {
+        try await self.query(EmbeddedText.expiredSessions, [.int(lease.wholeMilliseconds)]).compactMap { row in
+            guard let id = SessionID(try row.string("id")) else { return nil }
+            return (id, .milliseconds(try row.int("silent_ms")))
+        }
+    }
+
+    /// Those of the sessions that have ended.
+    public func endedSessions(of sessions: [SessionID]) async throws -> [SessionID] {
+        guard !sessions.isEmpty else { return [] }
+        return try await self.query(
+            "SELECT id FROM worker_sessions WHERE id = ANY ($1::uuid[]) AND ended_at IS NOT NULL",
+            [.array(sessions.map(\.description))]
+        ).compactMap { SessionID(try $0.string("id")) }
     }
 
     /// Ends a session and takes its running jobs back; a job that was aboard too often is dead. When the session

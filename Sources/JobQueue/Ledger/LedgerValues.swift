@@ -68,13 +68,18 @@ public struct WaitingJob: Sendable, Hashable {
     public let family: FamilyID?
     public let priority: JobPriority
     public let seq: Int64
+    /// It was aboard `JobLimits.crashesMax` crashes: it waits apart, to be run alone.
+    public let isQuarantined: Bool
 
-    public init(id: JobID, queue: QueueName, family: FamilyID?, priority: JobPriority, seq: Int64) {
+    public init(
+        id: JobID, queue: QueueName, family: FamilyID?, priority: JobPriority, seq: Int64, isQuarantined: Bool = false
+    ) {
         self.id = id
         self.queue = queue
         self.family = family
         self.priority = priority
         self.seq = seq
+        self.isQuarantined = isQuarantined
     }
 }
 

@@ -46,8 +46,9 @@ struct AttemptTable {
         case end
     }
 
-    private struct Attempt {
-        let assignment: Assignment
+    /// Where an attempt is, and since when it is being cut short. Apart from its assignment: each step of each attempt
+    /// changes this, and it holds no reference that would have to be counted.
+    private struct Progress {
         var stage: Stage
         var interruption: Interruption?
         var interruptedAt: Instant?
@@ -55,7 +56,8 @@ struct AttemptTable {
 
     let capacity: Int
     /// Attempts stay where they are put until they are forgotten; a place is then used again.
-    private var attempts: [Attempt?] = []
+    private var assignments: [Assignment?] = []
+    private var progress: [Progress] = []
     private var freePlaces: [Int] = []
     private var places: [AttemptID: Int] = [:]
     /// Places of attempts that wait.
@@ -79,22 +81,24 @@ struct AttemptTable {
     var jobs: Set<JobID> { Set(self.places.keys.map(\.job)) }
 
     func contains(_ id: AttemptID) -> Bool { self.places[id] != nil }
-    func interruption(of id: AttemptID) -> Interruption? { self.places[id].flatMap { self.attempts[$0]?.interruption } }
+    func interruption(of id: AttemptID) -> Interruption? { self.places[id].flatMap { self.progress[$0].interruption } }
     func isRetired(_ slot: Int) -> Bool { !self.slots.contains(slot) }
 
     /// Takes attempts in; one that is here already (a second hint of it) is left out.
     mutating func assign(_ assignments: [Assignment], now: Instant) -> [Start] {
         for assignment in assignments where self.places[assignment.id] == nil {
-            let attempt = Attempt(
-                assignment: assignment, stage: .waiting, interruption: self.interruption,
+            let progress = Progress(
+                stage: .waiting, interruption: self.interruption,
                 interruptedAt: self.interruption == nil ? nil : now)
             let place: Int
             if let free = self.freePlaces.popLast() {
                 place = free
-                self.attempts[place] = attempt
+                self.assignments[place] = assignment
+                self.progress[place] = progress
             } else {
-                place = self.attempts.count
-                self.attempts.append(attempt)
+                place = self.assignments.count
+                self.assignments.append(assignment)
+                self.progress.append(progress)
             }
             self.places[assignment.id] = place
             self.backlog.append(place)
@@ -117,10 +121,10 @@ struct AttemptTable {
     /// is to be started in place of a retired slot.
     mutating func finish(_ turn: Turn, now: Instant) -> [Start]? {
         // The place may be another's, if this one was abandoned and forgotten.
-        guard let attempt = self.attempts[turn.place], attempt.assignment === turn.assignment,
-            case .running(let slot, _) = attempt.stage
+        guard self.assignments[turn.place] === turn.assignment,
+            case .running(let slot, _) = self.progress[turn.place].stage
         else { return nil }
-        self.attempts[turn.place]?.stage = .settling
+        self.progress[turn.place].stage = .settling
         self.running -= 1
         return self.slots.contains(slot) ? [] : self.starts(now: now)
     }
@@ -128,7 +132,7 @@ struct AttemptTable {
     /// An outcome is written, or will never be. - Returns: Whether the attempt was here.
     mutating func forget(_ id: AttemptID) -> Bool {
         guard let place = self.places.removeValue(forKey: id) else { return false }
-        self.attempts[place] = nil
+        self.assignments[place] = nil
         self.freePlaces.append(place)
         return true
     }
@@ -142,16 +146,16 @@ struct AttemptTable {
     /// Cuts all short, and those that come later. - Returns: The slots to cancel.
     mutating func interruptAll(because interruption: Interruption, now: Instant) -> [Int] {
         self.interruption = interruption
-        return self.attempts.indices.compactMap { self.interrupt(at: $0, because: interruption, now: now) }
+        return self.assignments.indices.compactMap { self.interrupt(at: $0, because: interruption, now: now) }
     }
 
     private mutating func interrupt(at place: Int, because interruption: Interruption, now: Instant) -> Int? {
-        guard let attempt = self.attempts[place], attempt.interruption == nil, attempt.stage != .settling else {
-            return nil
-        }
-        self.attempts[place]?.interruption = interruption
-        self.attempts[place]?.interruptedAt = now
-        guard case .running(let slot, _) = attempt.stage else { return nil }
+        guard self.assignments[place] != nil, self.progress[place].interruption == nil,
+            self.progress[place].stage != .settling
+        else { return nil }
+        self.progress[place].interruption = interruption
+        self.progress[place].interruptedAt = now
+        guard case .running(let slot, _) = self.progress[place].stage else { return nil }
         self.slots.remove(slot)
         return slot
     }
@@ -159,8 +163,8 @@ struct AttemptTable {
     /// Takes away the attempts that wait for a slot: they are to be given back.
     mutating func takeWaiting() -> [Assignment] {
         let places = self.backlog.removeAll()
-        for place in places { self.attempts[place]?.stage = .settling }
-        return places.compactMap { self.attempts[$0]?.assignment }
+        for place in places { self.progress[place].stage = .settling }
+        return places.compactMap { self.assignments[$0] }
     }
 
     /// What time has done: attempts over their deadline are cut short, attempts that were cut short and did not heed
@@ -170,13 +174,15 @@ struct AttemptTable {
     ) -> (cancel: [Int], abandoned: [Assignment], starts: [Start]) {
         var cancel: [Int] = []
         var abandoned: [Assignment] = []
-        for place in self.attempts.indices {
-            guard let attempt = self.attempts[place], case .running(_, let deadline) = attempt.stage else { continue }
-            if let interruptedAt = attempt.interruptedAt {
+        for place in self.assignments.indices {
+            guard case .running(_, let deadline) = self.progress[place].stage,
+                let assignment = self.assignments[place]
+            else { continue }
+            if let interruptedAt = self.progress[place].interruptedAt {
                 guard now - interruptedAt >= grace else { continue }
-                self.attempts[place]?.stage = .settling
+                self.progress[place].stage = .settling
                 self.running -= 1
-                abandoned.append(attempt.assignment)
+                abandoned.append(assignment)
             } else if now >= deadline, let slot = self.interrupt(at: place, because: .timeout, now: now) {
                 cancel.append(slot)
             }
@@ -212,13 +218,13 @@ struct AttemptTable {
     }
 
     private mutating func turn(slot: Int, now: Instant) -> Turn? {
-        guard let place = self.backlog.popFirst(), let attempt = self.attempts[place] else { return nil }
-        let deadline = now + attempt.assignment.timeout
-        self.attempts[place]?.stage = .running(slot: slot, deadline: deadline)
+        guard let place = self.backlog.popFirst(), let assignment = self.assignments[place] else { return nil }
+        let deadline = now + assignment.timeout
+        let interruption = self.progress[place].interruption
+        self.progress[place].stage = .running(slot: slot, deadline: deadline)
         self.running += 1
-        if attempt.interruption != nil { self.slots.remove(slot) }
-        return Turn(
-            assignment: attempt.assignment, deadline: deadline, interruption: attempt.interruption, place: place)
+        if interruption != nil { self.slots.remove(slot) }
+        return Turn(assignment: assignment, deadline: deadline, interruption: interruption, place: place)
     }
 }
 

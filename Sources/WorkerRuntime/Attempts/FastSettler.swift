@@ -76,7 +76,7 @@ final class FastSettler: Sendable {
     private func tell(_ batch: [Item], fenced: Set<JobID>) {
         var tally = OutcomeTally()
         for item in batch {
-            if fenced.contains(item.attempt.job) {
+            if !fenced.isEmpty, fenced.contains(item.attempt.job) {
                 self.counters.fenced(kind: item.kind)
                 self.logger.warning(
                     "fenced: another session has this job now",

@@ -15,8 +15,8 @@ final class Caretaker: Sendable {
         var needsRebuild = false
         /// Whether the last heartbeat to the ledger succeeded: without it there is nothing to care with.
         var hasLedger = true
-        /// As the ledger said last.
-        var expired: Set<SessionID> = []
+        /// As the ledger said last, and when each was last heard of.
+        var expired: [SessionID: ContinuousClock.Instant] = [:]
     }
 
     private let session: WorkerSession
@@ -42,7 +42,7 @@ final class Caretaker: Sendable {
             let before = state.isOnDuty
             state.isOnDuty = beat.isCaretaker
             state.needsRebuild = beat.isCaretaker && beat.generation == nil
-            if !state.isOnDuty { state.expired = [] }
+            if !state.isOnDuty { state.expired = [:] }
             return (before != state.isOnDuty, state.needsRebuild)
         }
         if hasChanged { self.changed.wake() }
@@ -50,8 +50,12 @@ final class Caretaker: Sendable {
     }
 
     /// The sessions that the ledger has not heard of for a lease: to be reaped. Replaces what was said before.
-    func setExpired(_ sessions: [SessionID]) {
-        self.state.withLock { $0.expired = Set(sessions).subtracting([self.session.id]) }
+    func setExpired(_ sessions: [(id: SessionID, silentFor: Duration)]) {
+        let now = ContinuousClock.now
+        self.state.withLock { state in
+            state.expired = [:]
+            for (id, silentFor) in sessions where id != self.session.id { state.expired[id] = now - silentFor }
+        }
         if !sessions.isEmpty { self.mustReap.wake() }
     }
 
@@ -86,17 +90,28 @@ final class Caretaker: Sendable {
         var backoff = Backoff()
         while !Task.isCancelled {
             do {
-                for id in self.state.withLock({ $0.expired }) {
-                    try await reaper.reap(id, because: .expired, lease: self.session.configuration.lease)
-                    self.state.withLock { _ = $0.expired.remove(id) }
+                for (id, lastHeard) in self.state.withLock({ $0.expired }) {
+                    try await reaper.reap(
+                        id, because: .expired, lease: self.session.configuration.lease, diedAt: lastHeard)
+                    self.state.withLock { _ = $0.expired.removeValue(forKey: id) }
                 }
+                try await self.finishReaping(reaper)
                 backoff.reset()
-                await self.mustReap.wait(atMost: .seconds(60))
+                await self.mustReap.wait(atMost: self.session.configuration.lease)
             } catch {
                 if Task.isCancelled { return }
                 self.session.logger.warning("reaping interrupted; trying again", metadata: ["error": "\(error)"])
                 await backoff.pause()
             }
+        }
+    }
+
+    /// Gives back what Redis holds of sessions that the ledger ended: whoever ended them did not get to it, as Redis
+    /// was away then, or they died themselves.
+    private func finishReaping(_ reaper: SessionReaper) async throws {
+        let overdue = try await self.session.index.overdueSessions()
+        for id in try await self.session.ledger.endedSessions(of: overdue) {
+            try await reaper.reap(id, because: .expired)
         }
     }
 

@@ -36,6 +36,8 @@ extension WorkerSession {
             for assignment in self.slots.sweep(grace: self.configuration.cancellationGrace) {
                 let interruption = self.slots.interruption(of: assignment.id)
                 self.conclude(assignment, self.runner.abandon(assignment.work, interruption: interruption))
+                // What it still does in this process is no company for the next that is to be alone.
+                if self.configuration.quarantine == .only { self.drain() }
             }
         }
     }

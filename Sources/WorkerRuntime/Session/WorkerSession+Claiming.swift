@@ -14,13 +14,18 @@ extension WorkerSession {
     private static let claimsMost = 1000
     /// How often a session looks for jobs that Redis gave it and it does not know of: they wait no longer than those
     /// of a worker that died.
-    private var strayLook: Duration { self.configuration.lease }
+    var strayLook: Duration { self.configuration.lease }
 
     /// Claims and starts attempts until the session's phase changes. Attempts that run then are not waited for.
     func claimUntilToldToStop() async {
         let waiting = self.index.redis.makeDedicatedClient()
         // Owner: this session. Cancelled when the phase changes, which ends the loop's waits; attempts run on.
-        let claims = Task(executorPreference: self.index.redis.executor) { await self.claimLoop(waiting: waiting) }
+        let claims = Task(executorPreference: self.index.redis.executor) {
+            switch self.configuration.quarantine {
+            case .only: await self.runOnlyQuarantined()
+            case .alone, .leave: await self.claimLoop(waiting: waiting)
+            }
+        }
         while self.isWorking { await self.phaseChanged.wait(atMost: .seconds(60)) }
         claims.cancel()
         await claims.value
@@ -28,48 +33,65 @@ extension WorkerSession {
     }
 
     private func claimLoop(waiting: RedisClient) async {
-        var backoff = Backoff()
-        var rotation = 0
-        var nextLook = ContinuousClock.now + self.strayLook
-        var prefetch = Prefetch()
-        while self.isWorking {
-            do {
-                if .now >= nextLook {
-                    try await self.giveBackStrays()
-                    nextLook = .now + self.strayLook
+        let intake = Intake()
+        await withDiscardingTaskGroup { group in
+            var backoff = Backoff()
+            var rotation = 0
+            var nextLook = ContinuousClock.now + self.strayLook
+            var prefetch = Prefetch()
+            while self.isWorking {
+                do {
+                    if .now >= nextLook {
+                        await intake.wait(for: 0)
+                        try await self.giveBackStrays()
+                        nextLook = .now + self.strayLook
+                    }
+                    await intake.wait(for: Intake.most - 1)
+                    let load = self.slots.load
+                    prefetch.measure(ended: load.ended, now: .now)
+                    let most = self.slots.capacity + prefetch.allowance
+                    let room = min(most - load.count - intake.jobs, Self.claimsMost)
+                    // While jobs wait for slots there is no hurry: claims are worth more in batches.
+                    guard room > 0, load.waiting == 0 || room >= most / 4 else {
+                        await self.slots.freed.wait(atMost: .seconds(1))
+                        continue
+                    }
+                    let pass = try await self.claimPass(upTo: room, from: rotation, of: self.queues) { claim, queue in
+                        guard claim.count >= Intake.worthATask else { return await self.takeIn(claim, of: queue) }
+                        intake.begin(claim.count)
+                        // Not on the thread of Redis' socket: the next claim goes out meanwhile.
+                        group.addTask(executorPreference: globalConcurrentExecutor) {
+                            await self.takeIn(claim, of: queue)
+                            intake.end(claim.count)
+                        }
+                    }
+                    rotation += 1
+                    backoff.reset()
+                    if !pass.quarantined.isEmpty {
+                        await intake.wait(for: 0)
+                        if try await self.runQuarantined(of: pass.quarantined) { continue }
+                    }
+                    if pass.claimed == 0, self.isWorking {
+                        let wait = min(pass.nextDue ?? Self.longestWait, Self.longestWait)
+                        let woken = try await self.index.waitForWork(in: self.queues, atMost: wait, on: waiting)
+                        // Where there is something is asked first.
+                        if let place = woken.flatMap({ self.queues.firstIndex(of: $0) }) { rotation = place }
+                    }
+                } catch {
+                    if Task.isCancelled { return }
+                    self.logger.warning("claiming interrupted; trying again", metadata: ["error": "\(error)"])
+                    // The reply to a claim may have been lost, and with it the jobs that it gave us. (Should Redis run
+                    // the claim only later, the next look finds them.)
+                    nextLook = .now
+                    await backoff.pause()
                 }
-                let load = self.slots.load
-                prefetch.measure(ended: load.ended, now: .now)
-                let most = self.slots.capacity + prefetch.allowance
-                let room = min(most - load.count, Self.claimsMost)
-                // While jobs wait for slots there is no hurry: claims are worth more in batches.
-                guard room > 0, load.waiting == 0 || room >= most / 4 else {
-                    await self.slots.freed.wait(atMost: .seconds(1))
-                    continue
-                }
-                let pass = try await self.claimPass(upTo: room, from: rotation)
-                rotation += 1
-                backoff.reset()
-                if pass.claimed == 0, self.isWorking {
-                    let wait = min(pass.nextDue ?? Self.longestWait, Self.longestWait)
-                    let woken = try await self.index.waitForWork(in: self.queues, atMost: wait, on: waiting)
-                    // Where there is something is asked first.
-                    if let place = woken.flatMap({ self.queues.firstIndex(of: $0) }) { rotation = place }
-                }
-            } catch {
-                if Task.isCancelled { return }
-                self.logger.warning("claiming interrupted; trying again", metadata: ["error": "\(error)"])
-                // The reply to a claim may have been lost, and with it the jobs that it gave us. (Should Redis run the
-                // claim only later, the next look finds them.)
-                nextLook = .now
-                await backoff.pause()
             }
         }
     }
 
-    /// Compares what Redis holds for running here with what runs here, and gives the difference back. Called between
-    /// claims: then all that was claimed here is running, or settled and not yet forgotten.
-    private func giveBackStrays() async throws {
+    /// Compares what Redis holds for running here with what runs here, and gives the difference back. Called when
+    /// nothing is being taken in: then all that was claimed here is running, or settled and not yet forgotten.
+    func giveBackStrays() async throws {
         for queue in self.queues {
             let held = try await self.index.running(of: self.id, in: queue)
             guard !held.isEmpty else { continue }
@@ -86,22 +108,28 @@ extension WorkerSession {
         }
     }
 
-    /// Asks each queue once, beginning with another each time. - Returns: How many jobs were claimed.
-    private func claimPass(
-        upTo room: Int, from rotation: Int
-    ) async throws -> (claimed: Int, nextDue: Duration?) {
+    /// Asks each queue once, beginning with another each time. - Parameter quarantined: For a job that is to be run
+    /// alone; false: for others. - Parameter take: Takes in what was claimed.
+    /// - Returns: How many jobs were claimed, and where jobs wait that are to be run alone.
+    func claimPass(
+        upTo room: Int, from rotation: Int, of queues: [QueueName], quarantined: Bool = false,
+        takingIn take: (Claim, QueueName) async -> Void
+    ) async throws -> (claimed: Int, nextDue: Duration?, quarantined: [QueueName]) {
         var claimed = 0
         var nextDue: Duration?
-        for offset in self.queues.indices {
+        var haveQuarantined: [QueueName] = []
+        for offset in queues.indices {
             let free = room - claimed
             guard free > 0, self.isWorking else { break }
-            let queue = self.queues[(rotation + offset) % self.queues.count]
+            let queue = queues[(rotation + offset) % queues.count]
             let settled = self.acknowledgements.take(queue)
             let claim: Claim
             do {
                 // Shielded: a claim cut short would leave jobs with a session that does not know of them.
                 claim = try await Task(executorPreference: self.index.redis.executor) {
-                    try await self.index.claim(upTo: free, from: queue, session: self.id, settled: settled)
+                    quarantined
+                        ? try await self.index.claimQuarantined(from: queue, session: self.id, settled: settled)
+                        : try await self.index.claim(upTo: free, from: queue, session: self.id, settled: settled)
                 }.value
             } catch {
                 self.acknowledgements.restore(settled, queue)
@@ -109,35 +137,46 @@ extension WorkerSession {
             }
             if claim.state == .gone {
                 self.lose("redis ended this session: it had not been heard of for too long")
-                return (claimed, nil)
+                return (claimed, nil, [])
             }
-            claimed += claim.durable.count + claim.fast.count
+            if claim.quarantined > 0 { haveQuarantined.append(queue) }
+            claimed += claim.count
             if let due = claim.nextDue { nextDue = min(nextDue ?? due, due) }
-            self.slots.assign(
-                claim.fast.map { entry in
-                    Assignment(
-                        id: AttemptID(job: entry.id, epoch: self.number), work: .fast(entry, queue),
-                        handler: self.registry.handlers[entry.kind])
-                })
-            if !claim.durable.isEmpty { await self.begin(claim.durable, queue: queue) }
-            if !claim.unreadable.isEmpty { try await self.bury(claim.unreadable, queue: queue) }
+            if claim.count > 0 { await take(claim, queue) }
         }
-        return (claimed, nextDue)
+        return (claimed, nextDue, haveQuarantined)
+    }
+
+    /// Hands what was claimed to the slots; ledger jobs are begun first.
+    func takeIn(_ claim: Claim, of queue: QueueName, quarantined: Bool = false) async {
+        let entries = claim.entries()
+        self.slots.assign(
+            entries.fast.map { entry in
+                Assignment(
+                    id: AttemptID(job: entry.id, epoch: self.number), work: .fast(entry, queue),
+                    handler: self.registry.handlers[entry.kind])
+            })
+        if !claim.durable.isEmpty { await self.begin(claim.durable, queue: queue, quarantined: quarantined) }
+        if !entries.unreadable.isEmpty { await self.bury(entries.unreadable, queue: queue) }
     }
 
     /// Keeps entries that this version cannot read among the dead, as they are. Should that fail, they go back as
     /// strays.
-    private func bury(_ entries: [UnreadableEntry], queue: QueueName) async throws {
+    private func bury(_ entries: [UnreadableEntry], queue: QueueName) async {
         for entry in entries {
             self.logger.error(
                 "a fast job is not readable by this version; kept among the dead",
                 metadata: ["queue": "\(queue)", "bytes": "\(entry.bytes.count)", "why": "\(entry.why)"])
         }
-        _ = try await self.index.settle(entries.map { .dead($0) }, of: queue, session: self.id)
+        do {
+            _ = try await self.index.settle(entries.map { .dead($0) }, of: queue, session: self.id)
+        } catch {
+            self.logger.warning("unreadable jobs could not be put away yet", metadata: ["error": "\(error)"])
+        }
     }
 
     /// Begins claimed ledger jobs and starts their attempts. A ledger that is away is waited for: the jobs are ours.
-    private func begin(_ ids: [JobID], queue: QueueName) async {
+    private func begin(_ ids: [JobID], queue: QueueName, quarantined: Bool) async {
         let number = self.nextClaim.withLock { next in
             next += 1
             return next
@@ -147,8 +186,9 @@ extension WorkerSession {
         while true {
             do {
                 // Shielded: a drain cancels the claim loop, and a begin cut short would leave jobs that nobody runs.
-                let jobs = try await Task(executorPreference: self.index.redis.executor) {
-                    try await self.ledger.begin(ids, session: self.id, number: number)
+                let executor = ids.count < Intake.worthATask ? self.index.redis.executor : globalConcurrentExecutor
+                let jobs = try await Task(executorPreference: executor) {
+                    try await self.ledger.begin(ids, session: self.id, number: number, quarantined: quarantined)
                 }.value
                 let begun = Set(jobs.map(\.id))
                 // Stale hints: somebody else ran them, or they were cancelled.

@@ -4,6 +4,7 @@
 internal import JobModel
 internal import JobQueue
 internal import Logging
+internal import Synchronization
 
 extension WorkerSession {
     /// Beats until cancelled or lost. Each store has its own loop: one that hangs does not stop the other's heart.
@@ -31,7 +32,8 @@ extension WorkerSession {
 
     private func beatLedger(_ pulse: inout Pulse, _ caretaker: Caretaker) async {
         do {
-            guard let cancelled = try await self.ledger.beat(self.id, timeout: self.configuration.lease / 3) else {
+            let timeout = self.configuration.lease / 3
+            guard let cancelled = try await self.ledger.beat(self.id, isQuiet: self.isQuiet, timeout: timeout) else {
                 self.lose("the ledger ended this session: it had not been heard of for too long")
                 return
             }
@@ -54,7 +56,8 @@ extension WorkerSession {
             if !beat.isKnown {
                 // Reaped, or Redis lost its memory (and somebody else marked its new life already): the ledger, whose
                 // session always ends first, knows which.
-                guard try await self.ledger.beat(self.id, timeout: self.configuration.lease / 3) != nil else {
+                let timeout = self.configuration.lease / 3
+                guard try await self.ledger.beat(self.id, isQuiet: self.isQuiet, timeout: timeout) != nil else {
                     self.lose("redis ended this session: it had not been heard of for too long")
                     return
                 }
@@ -62,6 +65,14 @@ extension WorkerSession {
             }
             pulse.succeeded()
             caretaker.heard(beat)
+            for death in beat.deaths {
+                self.logger.notice(
+                    "another worker died; its jobs were given back",
+                    metadata: [
+                        "dead_session": "\(death.session)", "jobs": "\(death.jobs)",
+                        "recovered_ms": "\(death.recovery.wholeMilliseconds)",
+                    ])
+            }
         } catch {
             if pulse.failed(), !Task.isCancelled {
                 self.logger.warning("heartbeat to redis failed; trying on", metadata: ["error": "\(error)"])
@@ -69,11 +80,15 @@ extension WorkerSession {
         }
     }
 
-    /// A heartbeat to Redis. The caretaker's lease is three beats: the queue is not without care for long.
+    /// A heartbeat to Redis. The caretaker's lease is three beats: the queue is not without care for long. A quarantine
+    /// child takes no care: it is the process that is likely to die.
     func beat(registering: Bool, canCare: Bool = true) async throws -> Heartbeat {
-        try await self.index.beat(
+        let canCare = canCare && self.configuration.quarantine != .only
+        let beat = try await self.index.beat(
             self.id, lease: self.configuration.lease, caretakerLease: self.configuration.beat * 3,
-            registering: registering, canCare: canCare)
+            registering: registering, canCare: canCare, last: self.lastBeat.withLock { $0 })
+        if let time = beat.time { self.lastBeat.withLock { $0 = time } }
+        return beat
     }
 
     /// Compares what the ledger holds for running here with what runs here: a begin whose reply was lost leaves a job

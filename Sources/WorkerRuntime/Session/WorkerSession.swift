@@ -2,6 +2,7 @@
 // by somebody else. What a session claimed is its own: nobody else settles it, and after its end it settles nothing.
 //
 //   registered ──▶ working ──▶ draining (told to stop: claims nothing, lets handlers finish) ──▶ ended
+//                     │ └───▶ quiet (claims nothing, lives on) ──▶ draining
 //                     └──────▶ lost (reaped by others: handlers are cancelled, nothing is settled) ──▶ ended
 
 internal import JobModel
@@ -39,10 +40,13 @@ final class WorkerSession: Sendable {
     private let phase = Mutex(Phase.working)
     let phaseChanged = WakeSignal()
     let nextClaim = Mutex<Int64>(0)
+    /// When Redis last heard of this session, by its clock.
+    let lastBeat = Mutex<Int?>(nil)
 
     /// In the order in which a session may go through them; each may be left out.
     private enum Phase: Int, Sendable {
         case working
+        case quiet
         case draining
         case hurrying
         case lost
@@ -85,6 +89,9 @@ final class WorkerSession: Sendable {
         }
     }
 
+    /// Tells the session to claim nothing more, and to live on; see `stayQuiet`.
+    func quiet() { self.move(to: .quiet) }
+
     /// Tells the session to claim nothing more and to end when its handlers have, or the grace is over.
     func drain() { self.move(to: .draining) }
 
@@ -113,6 +120,7 @@ final class WorkerSession: Sendable {
     }
 
     var isWorking: Bool { self.phase.withLock { $0 } == .working }
+    var isQuiet: Bool { self.phase.withLock { $0 } == .quiet }
     var isLost: Bool { self.phase.withLock { $0 } == .lost }
 
     /// Works until drained or lost. Not to be cancelled: `drain` and `hurry` end it in order.
@@ -126,6 +134,7 @@ final class WorkerSession: Sendable {
             group.addTask { await self.checkItself() }
             group.addTask { await self.flushCounters() }
             await self.claimUntilToldToStop()
+            await self.stayQuiet()
             await self.endAttempts()
             self.settler.finish()
             self.fastSettler.finish()

@@ -18,12 +18,13 @@ public struct Stores: Sendable {
     public let client: JobQueueClient
 
     /// Statements of the ledger are short, and batched: a few connections are enough.
-    private static let ledgerLimits = PostgresPoolLimits(perDatabase: 4, perServer: 4, total: 4)
+    static let ledgerLimits = PostgresPoolLimits(perDatabase: 4, perServer: 4, total: 4)
 
     /// Opens nothing yet: both connect when they are first used, and again when they were away.
     ///
-    /// - Parameter reservingForLedger: A worker's choice.
-    /// - Throws: `InvalidSetting` naming `database.url` or `redis.url`.
+    /// - Parameter reservingForLedger: A worker's choice; `chorewheel.connections` then bounds the others.
+    /// - Throws: `InvalidSetting` naming `database.url`, `redis.url`, `chorewheel.connections` or
+    ///   `chorewheel.namespace`.
     public init(
         settings: Settings, application: String, limits: PostgresPoolLimits = .init(),
         reservingForLedger: Bool = false, logger: Logger
@@ -53,6 +54,12 @@ public struct Stores: Sendable {
         guard namespace.utf8.count <= 64, !namespace.contains(where: { "{}: ".contains($0) }) else {
             throw InvalidSetting(
                 field: "chorewheel.namespace", rule: "must be at most 64 bytes without '{', '}', ':', ' '")
+        }
+        var limits = limits
+        if reservingForLedger, let connections = try settings.connections() {
+            limits.perServer = connections
+            limits.perDatabase = min(limits.perDatabase, connections)
+            limits.total = max(limits.total, connections)
         }
         self.pool = PostgresPool(limits: limits, logger: logger)
         self.platform = PostgresDatabase(pool: self.pool, configuration: database)

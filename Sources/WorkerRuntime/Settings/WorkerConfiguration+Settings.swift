@@ -3,7 +3,8 @@
 internal import JobModel
 
 extension WorkerConfiguration {
-    /// Reads `chorewheel.queues`, `.concurrency`, `.lease.seconds`, `.grace.seconds`, `.worker` over the defaults.
+    /// Reads `chorewheel.queues`, `.concurrency`, `.lease.seconds`, `.grace.seconds`, `.worker`,
+    /// `.quarantine` over the defaults.
     ///
     /// - Throws: `InvalidSetting` naming the setting and the rule.
     public init(settings: Settings, version: String) throws(InvalidSetting) {
@@ -28,6 +29,14 @@ extension WorkerConfiguration {
                 throw InvalidSetting(field: "chorewheel.worker", rule: "must be a UUID, is \"\(text)\"")
             }
             self.worker = id
+        }
+        if let word = settings.string("chorewheel.quarantine") {
+            guard let role = QuarantineRole(rawValue: word) else {
+                throw InvalidSetting(
+                    field: "chorewheel.quarantine", rule: "must be alone, leave or only, is \"\(word)\"")
+            }
+            self.quarantine = role
+            if role == .only { self.concurrency = 1 }
         }
         try self.validate()
     }

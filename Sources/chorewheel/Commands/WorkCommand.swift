@@ -14,7 +14,10 @@ struct WorkCommand: AsyncParsableCommand {
         commandName: "work", abstract: "Claim jobs and run them.",
         discussion: """
             SIGTERM drains: nothing more is claimed, what runs may go on for the grace, the rest is given back at no \
-            cost. A second SIGTERM hurries.
+            cost. A second SIGTERM hurries: what runs is cancelled and given back. SIGTSTP quiets: nothing more is \
+            claimed, what runs goes on, the process stays until SIGTERM; nothing undoes it.
+
+            Before it starts it compares the connections that it may open with those that PostgreSQL and Redis hold.
             """)
 
     @OptionGroup var common: CommonOptions
@@ -24,6 +27,12 @@ struct WorkCommand: AsyncParsableCommand {
 
     @Option(help: "Handlers at once in each process. Default: 32.")
     var concurrency: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Connections to one PostgreSQL server that each process's handlers may have. Default: 64, or as many as "
+                + "fit."))
+    var connections: Int?
 
     @Option(help: "Queues to claim from, separated by commas. Default: those of all kinds.")
     var queues: String?
@@ -40,6 +49,7 @@ struct WorkCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try await self.common.settings(adding: [
             "chorewheel.concurrency": self.concurrency.map(String.init),
+            "chorewheel.connections": self.connections.map(String.init),
             "chorewheel.queues": self.queues,
             "chorewheel.grace.seconds": self.grace.map(String.init),
             "chorewheel.lease.seconds": self.lease.map(String.init),
@@ -48,25 +58,27 @@ struct WorkCommand: AsyncParsableCommand {
         let configuration = try WorkerConfiguration(settings: settings, version: chorewheelVersion)
         let stores = try Stores(
             settings: settings, application: "chorewheel work", reservingForLedger: true, logger: logger)
+        let tenancy = try Tenancy(
+            platform: stores.platform,
+            secrets: try SecretBox(keys: try settings.requiredString("chorewheel.secret.keys")),
+            familyMigrations: "\(try self.common.migrationsDirectory(settings))/family")
+        let registry = HandlerRegistry(
+            plugins: WorkerCatalog.plugins(tenancy: tenancy, diagnostics: self.diagnostics))
+        let check = try StartCheck(
+            settings: settings, stores: stores, configuration: configuration, processes: self.processes, logger: logger)
         if let processes = self.processes {
             let supervisor = try WorkerSupervisor(
                 configuration: .init(
                     processes: processes, executable: try Executable.current(), arguments: self.childArguments,
-                    grace: configuration.longestDrain),
+                    queues: configuration.queues(for: registry), grace: configuration.longestDrain,
+                    hurriedGrace: configuration.longestHurry),
                 client: stores.client, logger: logger)
-            try await WorkerApplication.run(supervisor, logger: logger)
+            try await WorkerApplication.run(check.before(supervisor), logger: logger)
         } else {
-            let tenancy = try Tenancy(
-                platform: stores.platform,
-                secrets: try SecretBox(keys: try settings.requiredString("chorewheel.secret.keys")),
-                familyMigrations: "\(try self.common.migrationsDirectory(settings))/family")
             let worker = try Worker(
-                configuration: configuration,
-                registry: HandlerRegistry(
-                    plugins: WorkerCatalog.plugins(tenancy: tenancy, diagnostics: self.diagnostics)),
-                families: tenancy.databases, client: stores.client, platform: stores.platform,
-                logger: logger)
-            try await WorkerApplication.run(worker, logger: logger)
+                configuration: configuration, registry: registry, families: tenancy.databases,
+                client: stores.client, platform: stores.platform, logger: logger)
+            try await WorkerApplication.run(settings.isSupervised ? worker : check.before(worker), logger: logger)
         }
         await stores.close()
     }

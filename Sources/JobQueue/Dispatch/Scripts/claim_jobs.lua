@@ -4,24 +4,18 @@
 -- ARGV[1]  session (16 bytes)      ARGV[2]  how many at most
 -- ARGV[3…] ids (16 bytes) whose attempts are settled: they leave the session's running set first
 -- Returns  {'gone'} when the session was reaped: it must not go on.
---          Else {state, next_due_ms, durable ids joined (16 bytes each), fast entry, fast entry, …} where state is
---          'paused', 'closed' (Redis lost its memory, and was not told of the queue yet), 'more' (there is more to
---          claim) or 'empty'; next_due_ms is how long until the next delayed fast
---          job is due, -1 when there is none.
+--          Else {state, next_due_ms, quarantined, durable ids joined (16 bytes each), fast entry, fast entry, …} where
+--          state is 'paused', 'closed' (Redis lost its memory, and was not told of the queue yet), 'more' (there is
+--          more to claim) or 'empty'; next_due_ms is how long until the next delayed fast job is due, -1 when there is
+--          none; quarantined is how many jobs wait to be run alone (claim_quarantined.lua gives those).
 --
 -- Keys: base:run:<session> maps id to what puts the job back: 'd<priority>:<seq>:<lane>' or 'f<entry>'.
 -- Atomic, because a job must never be in no place: it leaves its lane and enters the running set in one step.
 local base, session, wanted = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local run = base .. ':run:' .. session
-for first = 3, #ARGV, 4000 do
-    redis.call('HDEL', run, unpack(ARGV, first, math.min(first + 3999, #ARGV)))
-end
-if redis.call('EXISTS', base .. ':gone:' .. session) == 1 then
-    return {'gone'}
-end
-local state = redis.call('HGET', base .. ':state', 'is')
-if state ~= 'open' then
-    return {state or 'closed', -1, ''}
+local refusal = admit(base, session, 3)
+if refusal then
+    return refusal
 end
 
 -- Delayed fast jobs whose time has come join their lanes.
@@ -41,7 +35,7 @@ if first_due[2] then
     end
 end
 
-local durable, running, reply = {}, {}, {'empty', next_due, ''}
+local durable, running, reply = {}, {}, {'empty', next_due, redis.call('ZCARD', base .. ':quarantine'), ''}
 local left = wanted
 for priority = 0, 2 do
     local ring = base .. ':ring:' .. priority
@@ -82,7 +76,7 @@ end
 for first = 1, #running, 4000 do
     redis.call('HSET', run, unpack(running, first, math.min(first + 3999, #running)))
 end
-reply[3] = table.concat(durable)
+reply[4] = table.concat(durable)
 -- Whoever takes the last token and leaves jobs behind wakes the next.
 if reply[1] == 'more' and #running > 0 then
     wake(base)

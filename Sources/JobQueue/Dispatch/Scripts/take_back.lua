@@ -1,16 +1,16 @@
 -- Takes back what a session holds: all of it, when the session has ended; or some jobs that it does not know of,
--- because the reply to their claim was lost. Each returns to the head of its lane.
+-- because the reply to their claim was lost. Each returns to the head of its lane, or to quarantine.
 --
 -- KEYS[1]  base of the queue
 -- ARGV[1]  session (16 bytes)
--- ARGV[2]  crashes a fast job may have; -1 when nothing counts as a crash
+-- ARGV[2]  '1' when this is a crash of each fast job (the one too many, and it is dead as poison), else '0'
 -- ARGV[3]  how many dead fast jobs are kept
 -- ARGV[4…] ids (16 bytes) to take back, of a session that goes on; none: all, and the session can claim nothing more
 --          from this queue for an hour
--- Returns  {hints given back, fast jobs given back, fast jobs dead as poison}
-local base, session, limit, most = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
+-- Returns  {hints given back, fast jobs given back, ids of fast jobs dead as poison, joined (16 bytes each)}
+local base, session, crashed, most = KEYS[1], ARGV[1], ARGV[2] == '1', ARGV[3]
 local run = base .. ':run:' .. session
-local held, hints, back, dead = {}, 0, 0, 0
+local held, hints, back, dead = {}, 0, 0, {}
 if ARGV[4] then
     for first = 4, #ARGV, 4000 do
         local last = math.min(first + 3999, #ARGV)
@@ -29,7 +29,11 @@ else
 end
 for i = 1, #held, 2 do
     local id, value = held[i], held[i + 1]
-    if value:sub(1, 1) == 'd' then
+    local class = value:sub(1, 1)
+    if class == 'q' then
+        quarantine(base, 'd' .. id, value:sub(2))
+        hints = hints + 1
+    elseif class == 'd' then
         local priority, seq, lane = value:match('^d(%d):(%d+):(.*)$')
         local key = base .. ':d:' .. priority .. ':' .. lane
         -- It may be back by its ticket already: then its lane is in the ring.
@@ -40,13 +44,13 @@ for i = 1, #held, 2 do
     else
         local entry = value:sub(2)
         local crashes = entry:byte(2)
-        if limit >= 0 then
+        if crashed then
             crashes = math.min(crashes + 1, 255)
             entry = entry:sub(1, 1) .. string.char(crashes) .. entry:sub(3)
         end
-        if limit >= 0 and crashes > limit then
+        if crashed and crashes > crashes_max then
             bury(base, id, entry, '{"reason":"poison"}', most)
-            dead = dead + 1
+            dead[#dead + 1] = id
         else
             put('LPUSH', base, entry)
             back = back + 1
@@ -56,4 +60,4 @@ end
 if hints + back > 0 then
     wake(base)
 end
-return {hints, back, dead}
+return {hints, back, table.concat(dead)}

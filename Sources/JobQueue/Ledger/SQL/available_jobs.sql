@@ -1,5 +1,6 @@
 -- A page of available jobs above the watermark, which Redis may lack, for the reconciler.
 -- $1 bigint  after this seq (0: from the first)    $2 integer  page size
-SELECT id, queue, family_id, priority, seq FROM jobs
+-- $3 integer  crashes from which on a job is quarantined
+SELECT id, queue, family_id, priority, seq, crashes >= $3::integer AS quarantined FROM jobs
 WHERE seq > GREATEST($1::bigint, (SELECT settled_seq FROM reconciliation)) AND state = 'available'
 ORDER BY seq LIMIT $2::integer

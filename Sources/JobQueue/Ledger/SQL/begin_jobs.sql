@@ -1,7 +1,9 @@
 -- Begins attempts of claimed jobs: a new epoch for each, the batch noted under its session.
 --
 -- $1 uuid[]  claimed ids      $2 uuid  session      $3 bigint  number of the batch within the session
--- Returns a row for each job begun. A claimed id without a row was not available any more: its hint was stale.
+-- $4 integer  crashes from which on a job is quarantined      $5 boolean  whether quarantined jobs are begun, or others
+-- Returns a row for each job begun. A claimed id without a row was not available any more, or not here: its hint was
+-- stale. (A job came to quarantine by a crash, and that gave it a ticket to there.)
 -- Called again with the same number after a lost reply, it returns what the first call began.
 -- Not waited for until it is on disk: should the server crash and lose it, the job is available again with the epoch
 -- before. Then two attempts may have one epoch, but never of one session: whoever settles names both.
@@ -16,7 +18,7 @@ WITH lax AS MATERIALIZED (
        SET state = 'running', attempt = j.attempt + 1, epoch = j.epoch + 1, session_id = live.id,
            started_at = clock_timestamp()
       FROM live
-     WHERE j.id = ANY ($1::uuid[]) AND j.state = 'available'
+     WHERE j.id = ANY ($1::uuid[]) AND j.state = 'available' AND (j.crashes >= $4::integer) = $5::boolean
     RETURNING j.id, j.kind, j.queue, j.family_id, j.payload::text AS payload, j.payload_version, j.attempt, j.failures,
         j.crashes, j.epoch, j.max_attempts, j.idempotency_key
 ), noted AS (

@@ -1,5 +1,5 @@
 -- Sessions that are alive, and those that ended in the last hour.
-SELECT id, number, host, pid, version, queues, kinds, concurrency, end_reason,
+SELECT id, number, host, pid, version, queues, kinds, concurrency, is_quiet, end_reason,
     to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS started_at,
     to_char(ended_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS ended_at,
     (extract(epoch FROM clock_timestamp() - beat_at) * 1000)::bigint AS beat_age_ms,

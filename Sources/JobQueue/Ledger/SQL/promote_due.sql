@@ -1,8 +1,9 @@
 -- Takes up the tickets that are due: makes scheduled and parked jobs available, and tells which jobs are to be put into
 -- Redis. One statement, committed before Redis hears of them: a worker must find them available.
 --
--- $1 integer  how many at most
--- Returns a row for each ticket: ticket, id, queue, family_id, priority, seq, runnable (false: the ticket was stale).
+-- $1 integer  how many at most      $2 integer  crashes from which on a job is quarantined
+-- Returns a row for each ticket: ticket, id, queue, family_id, priority, seq, quarantined, runnable (false: the ticket
+-- was stale).
 -- Two dispatchers at once do no harm: both put the same ids, and putting is idempotent.
 -- Not waited for until it is on disk: what a crash of the server loses of it is done again, since the ticket is still
 -- there.
@@ -20,10 +21,10 @@ WITH lax AS MATERIALIZED (
             OR (j.state = 'scheduled' AND j.due_at <= clock_timestamp()))
     RETURNING j.id
 )
-SELECT d.ticket, j.id, j.queue, j.family_id, j.priority, j.seq,
+SELECT d.ticket, j.id, j.queue, j.family_id, j.priority, j.seq, j.crashes >= $2::integer AS quarantined,
     (j.state = 'available' OR p.id IS NOT NULL) AS runnable
 FROM due d JOIN jobs j ON j.id = d.job_id LEFT JOIN promoted p ON p.id = j.id
 UNION ALL
 -- A ticket whose job was deleted: nothing to put, and the ticket goes.
-SELECT d.ticket, d.job_id, 'default', NULL, 1, 0, false FROM due d
+SELECT d.ticket, d.job_id, 'default', NULL, 1, 0, false, false FROM due d
 WHERE NOT EXISTS (SELECT FROM jobs j WHERE j.id = d.job_id)

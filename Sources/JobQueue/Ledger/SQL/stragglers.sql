@@ -1,8 +1,10 @@
 -- A page of stragglers, for the reconciler. Apart from available_jobs: in one statement with it PostgreSQL walks
 -- through all jobs in the order of seq to find these few (25 ms a page instead of 1).
 -- $1 uuid  after this job (NULL: from the first)    $2 integer  page size
+-- $3 integer  crashes from which on a job is quarantined
 -- Returns a row for each, by id: as available_jobs, and available (whether it is).
-SELECT j.id, j.queue, j.family_id, j.priority, j.seq, j.state = 'available' AS available
+SELECT j.id, j.queue, j.family_id, j.priority, j.seq, j.crashes >= $3::integer AS quarantined,
+    j.state = 'available' AS available
 FROM (SELECT job_id FROM job_stragglers
        WHERE job_id > COALESCE($1::uuid, '00000000-0000-0000-0000-000000000000')
        ORDER BY job_id LIMIT $2::integer) s

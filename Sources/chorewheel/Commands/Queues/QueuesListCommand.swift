@@ -25,11 +25,11 @@ struct QueueList: Encodable {
         guard !self.queues.isEmpty else { return "no queues: no worker has registered a kind yet\n" }
         var table = TextTable(
             "NAME", "STATE", .number("AVAILABLE"), .number("RUNNING"), .number("SCHEDULED"), .number("PARKED"),
-            .number("DEAD"), .number("OLDEST"))
+            .number("QUARANTINED"), .number("DEAD"), .number("OLDEST"))
         for queue in self.queues {
             table.append([
                 queue.name, queue.paused ? "paused" : "open", "\(queue.available)", "\(queue.running)",
-                "\(queue.scheduled)", "\(queue.parked)", "\(queue.dead)",
+                "\(queue.scheduled)", "\(queue.parked)", "\(queue.quarantined)", "\(queue.dead)",
                 queue.available > 0 ? Printable.age(milliseconds: queue.oldestMilliseconds) : "-",
             ])
         }

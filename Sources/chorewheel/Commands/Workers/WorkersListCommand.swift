@@ -28,7 +28,8 @@ struct WorkerList: Encodable {
             .number("SLOTS"), "QUEUES", "STARTED")
         for worker in self.workers {
             table.append([
-                worker.id, worker.host, "\(worker.pid)", worker.version, worker.endReason ?? "alive",
+                worker.id, worker.host, "\(worker.pid)", worker.version,
+                worker.endReason ?? (worker.isQuiet ? "quiet" : "alive"),
                 Printable.age(milliseconds: worker.beatAgeMilliseconds), "\(worker.running)",
                 "\(worker.concurrency)", worker.queues.joined(separator: ","), worker.startedAt,
             ])
