@@ -9,7 +9,7 @@ internal import WorkerKit
 
 extension WorkerSession {
     /// An idle worker asks at least this often, in case a wake-up token was lost with the worker that had taken it.
-    private static let longestWait: Duration = .seconds(2)
+    private static let longestWait: Duration = .seconds(5)
     /// The most jobs that one call claims: Redis does nothing else meanwhile.
     private static let claimsMost = 1000
     /// How often a session looks for jobs that Redis gave it and it does not know of: they wait no longer than those

@@ -39,15 +39,14 @@ local durable, running, reply = {}, {}, {'empty', next_due, redis.call('ZCARD', 
 local left = wanted
 for priority = 0, 2 do
     local ring = base .. ':ring:' .. priority
-    while left > 0 do
+    local lanes = redis.call('LLEN', ring)
+    while left > 0 and lanes > 0 do
         local member = redis.call('LPOP', ring)
-        if not member then
-            break
-        end
+        lanes = lanes - 1
         local class, lane = member:sub(1, 1), member:sub(2)
         local key = base .. ':' .. class .. ':' .. priority .. ':' .. lane
         -- A lane that is alone takes all that is wanted; else each takes one and goes to the end of the ring.
-        local turn = redis.call('EXISTS', ring) == 0 and left or 1
+        local turn = lanes == 0 and left or 1
         if class == 'd' then
             local popped = redis.call('ZPOPMIN', key, turn)
             for i = 1, #popped, 2 do
@@ -67,9 +66,10 @@ for priority = 0, 2 do
         end
         if redis.call('EXISTS', key) == 1 then
             redis.call('RPUSH', ring, member)
+            lanes = lanes + 1
         end
     end
-    if redis.call('EXISTS', ring) == 1 then
+    if lanes > 0 then
         reply[1] = 'more'
     end
 end
