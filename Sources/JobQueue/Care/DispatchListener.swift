@@ -64,6 +64,7 @@ final class DispatchListener: Sendable {
         while !Task.isCancelled {
             do {
                 try await self.listen { backoff.reset() }
+                if Task.isCancelled { return }
                 self.logger.notice("the listening connection was lost; connecting again")
             } catch {
                 if Task.isCancelled { return }
