@@ -5,7 +5,9 @@
 //  3. A line's waiters are served in the order in which they came, and nobody of that line overtakes them.
 //  4. No waiter waits while it could be served: each event that frees something returns the grants it makes possible,
 //     oldest first.
-//  5. While a server is known to be away, one connection a delay is tried (`ServerOutage`); whoever could only have a
+//  5. A line that has a connection takes no place of another's before its caller has waited for `patience`: under load
+//     its own comes back in a moment, and opening one costs a hundred times that.
+//  6. While a server is known to be away, one connection a delay is tried (`ServerOutage`); whoever could only have a
 //     new one is told why at once instead of waiting. Open connections are lent as ever.
 
 struct PoolState {
@@ -34,7 +36,11 @@ struct PoolState {
     private struct Waiter {
         let line: Line
         let deadline: Instant
+        /// Until when it waits for a connection of its own line; nil: no longer.
+        var patientUntil: Instant?
     }
+
+    static let patience: Duration = .milliseconds(100)
 
     private var limits: PostgresPoolLimits
     private var slots: [ConnectionID: Slot] = [:]
@@ -70,7 +76,7 @@ struct PoolState {
     mutating func acquire(_ line: Line, now: Instant) -> AcquireAction {
         guard !isClosed else { return .refuse(.poolClosed) }
         if head(of: line) == nil {
-            switch start(line, now: now) {
+            switch start(line, isPatient: true, now: now) {
             case .possible(let start): return .start(start)
             case .unreachable: return .unreachable
             case .full: break
@@ -78,7 +84,8 @@ struct PoolState {
         }
         guard waiting.count < limits.waiters else { return .refuse(.poolExhausted) }
         let waiter = WaiterID(number: mint())
-        waiting[waiter] = Waiter(line: line, deadline: now + limits.acquireTimeout)
+        waiting[waiter] = Waiter(
+            line: line, deadline: now + limits.acquireTimeout, patientUntil: now + Self.patience)
         queues[line, default: WaiterQueue()].append(waiter)
         return .wait(waiter)
     }
@@ -150,6 +157,9 @@ struct PoolState {
         var consequences = Consequences()
         consequences.expired = waiting.filter { $0.value.deadline <= now }.keys.sorted()
         for waiter in consequences.expired { waiting[waiter] = nil }
+        for (id, waiter) in waiting where waiter.patientUntil.map({ $0 <= now }) ?? false {
+            waiting[id]?.patientUntil = nil
+        }
         consequences.close = slots.compactMap { id, slot in
             guard case .idle(let since) = slot.phase, since + limits.idleTimeout <= now else { return nil }
             return id
@@ -160,7 +170,7 @@ struct PoolState {
 
     /// When `tick` has something to do next.
     func nextDeadline() -> Instant? {
-        let expiries = waiting.values.lazy.map(\.deadline).min()
+        let expiries = waiting.values.lazy.map { $0.patientUntil ?? $0.deadline }.min()
         let ends = idle.values.lazy.compactMap(\.first).compactMap { id -> Instant? in
             guard case .idle(let since) = slots[id]?.phase else { return nil }
             return since + limits.idleTimeout
@@ -214,7 +224,9 @@ struct PoolState {
     }
 
     /// A connection for the line: the idle one used last, a new one, or a new one in an idle one's place.
-    private mutating func start(_ line: Line, now: Instant) -> Possibility {
+    ///
+    /// - Parameter isPatient: Takes no other line's place while its own has a connection.
+    private mutating func start(_ line: Line, isPatient: Bool, now: Instant) -> Possibility {
         if let id = idle[line]?.popLast() {
             if idle[line]?.isEmpty == true { idle[line] = nil }
             slots[id]?.phase = .leased
@@ -235,6 +247,9 @@ struct PoolState {
             victim = found
         } else {
             victim = nil
+        }
+        if isPatient, let victim, slots[victim]?.line != line, slots.values.contains(where: { $0.line == line }) {
+            return .full
         }
         guard mayOpen(line.endpoint, now: now) else { return .unreachable }
         if let victim { forget(victim) }
@@ -288,7 +303,7 @@ struct PoolState {
     private mutating func settleOldest(_ now: Instant, _ consequences: inout Consequences) -> Bool {
         let heads = Array(queues.keys).compactMap { line in head(of: line).map { ($0, line) } }
         for (waiter, line) in heads.sorted(by: { $0.0 < $1.0 }) {
-            switch start(line, now: now) {
+            switch start(line, isPatient: waiting[waiter]?.patientUntil != nil, now: now) {
             case .possible(let start):
                 consequences.grants.append(Grant(waiter: waiter, start: start))
             case .unreachable:

@@ -116,7 +116,7 @@ public final class PostgresPool: Sendable {
         case .start(let start):
             return try await begin(start, line)
         case .wait(let waiter):
-            armTimer(within: limits.acquireTimeout)
+            armTimer(within: min(PoolState.patience, limits.acquireTimeout))
             return try await begin(try await decision(for: waiter).get(), line)
         case .refuse(let code):
             let closed = code == .poolClosed

@@ -100,6 +100,25 @@ struct PoolStateTests {
         #expect(closing == first)
     }
 
+    @Test("a line that has a connection takes no other's place before its caller has waited")
+    func patience() throws {
+        var state = state(perServer: 2)
+        let own = try open(&state, line("a"))
+        let other = try open(&state, line("b"))
+        _ = state.release(other, isReusable: true, now: start)
+        let first = try wait(&state, line("a"))
+        expectEqual(state.release(own, isReusable: true, now: start).grants, [.init(waiter: first, start: .lend(own))])
+        let second = try wait(&state, line("a"))
+        expectEqual(state.tick(now: start + PoolState.patience / 2).grants, [])
+        let grant = try #require(state.tick(now: start + PoolState.patience).grants.first)
+        #expect(grant.waiter == second)
+        guard case .open(_, let closing) = grant.start else {
+            Issue.record("expected a connection in another's place")
+            return
+        }
+        #expect(closing == other)
+    }
+
     @Test("serves a database's waiters in the order in which they came")
     func order() throws {
         var state = state(perDatabase: 1)
@@ -197,8 +216,9 @@ struct PoolStateTests {
         let idle = try open(&state, line("b"))
         _ = state.release(idle, isReusable: true, now: start)
         let waiter = try wait(&state, line("a"))
-        #expect(state.nextDeadline() == start + .seconds(10))
+        #expect(state.nextDeadline() == start + PoolState.patience)
         expectEqual(state.tick(now: start + .seconds(9)), .init())
+        #expect(state.nextDeadline() == start + .seconds(10))
         expectEqual(state.tick(now: start + .seconds(10)).expired, [waiter])
         #expect(state.nextDeadline() == start + .seconds(60))
         expectEqual(state.tick(now: start + .seconds(60)).close, [idle])

@@ -222,8 +222,8 @@ import WorkerKit
             let (family, job) = try await platform.signUp()
             try await platform.database.query(
                 """
-                INSERT INTO job_dispatches (job_id, due_at, parked_family_id)
-                VALUES (gen_random_uuid(), now() + interval '1 day', $1)
+                INSERT INTO job_dispatches (job_id, seq, due_at, parked_family_id)
+                VALUES (gen_random_uuid(), 1, now() + interval '1 day', $1)
                 """, [.text(family.id.description)])
             _ = try await self.provision(family, job, on: platform)
             let due = """

@@ -83,6 +83,7 @@ CREATE INDEX jobs_family ON jobs (family_id, seq) WHERE family_id IS NOT NULL;
 CREATE TABLE job_dispatches (
     ticket            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     job_id            uuid NOT NULL,
+    seq               bigint NOT NULL,                         -- the job's
     due_at            timestamptz NOT NULL DEFAULT clock_timestamp(),
     parked_family_id  uuid,                                    -- whose readiness brings due_at forward
     parked_kind       text                                     -- unknown so far: a worker that has it does the same
@@ -292,8 +293,8 @@ BEGIN
         RETURN QUERY SELECT new_id, true;
         RETURN;
     END IF;
-    INSERT INTO job_dispatches (job_id, due_at)
-        VALUES (new_id, GREATEST(COALESCE(enqueue.due_at, clock_timestamp()), clock_timestamp()))
+    INSERT INTO job_dispatches (job_id, seq, due_at)
+        VALUES (new_id, new_seq, GREATEST(COALESCE(enqueue.due_at, clock_timestamp()), clock_timestamp()))
         RETURNING ticket INTO new_ticket;
     -- Whoever listens is told all that dispatch needs, so that it need not ask; of a transaction's first few jobs only,
     -- since each text is kept until the commit and goes out on its own. The others are found by their tickets.

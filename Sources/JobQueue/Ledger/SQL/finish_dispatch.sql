@@ -9,9 +9,6 @@ WITH lax AS MATERIALIZED (
 ), mark AS MATERIALIZED (
     SELECT candidate_seq FROM reconciliation, lax FOR SHARE OF reconciliation
 ), gone AS (
-    DELETE FROM job_dispatches USING mark WHERE ticket = ANY ($1::bigint[]) RETURNING job_id, candidate_seq
+    DELETE FROM job_dispatches USING mark WHERE ticket = ANY ($1::bigint[]) RETURNING job_id, seq, candidate_seq
 )
--- One look by id for each ticket: a join would read all jobs.
-INSERT INTO job_stragglers (job_id)
-SELECT g.job_id FROM gone g WHERE (SELECT j.seq FROM jobs j WHERE j.id = g.job_id) <= g.candidate_seq
-ON CONFLICT DO NOTHING
+INSERT INTO job_stragglers (job_id) SELECT job_id FROM gone WHERE seq <= candidate_seq ON CONFLICT DO NOTHING

@@ -25,9 +25,9 @@ WITH lost AS (
            dead_at = CASE WHEN v.state = 'dead' THEN clock_timestamp() END
       FROM verdict v
      WHERE j.id = v.id AND j.session_id = $1::uuid AND j.state = 'running'
-    RETURNING j.id, j.epoch, j.attempt, j.started_at, j.state, j.kind
+    RETURNING j.id, j.seq, j.epoch, j.attempt, j.started_at, j.state, j.kind
 ), tickets AS (
-    INSERT INTO job_dispatches (job_id) SELECT id FROM taken WHERE state = 'available' RETURNING ticket
+    INSERT INTO job_dispatches (job_id, seq) SELECT id, seq FROM taken WHERE state = 'available' RETURNING ticket
 ), history AS (
     INSERT INTO job_attempts (job_id, epoch, attempt, outcome, session_id, started_at)
     SELECT id, epoch, attempt + 1, CASE WHEN $3::boolean THEN 'crashed' ELSE 'given_back' END, $1::uuid, started_at

@@ -6,7 +6,7 @@ WITH retried AS (
     WHERE id = $1::uuid AND state IN ('dead', 'cancelled')
     RETURNING id, seq
 ), ticket AS (
-    INSERT INTO job_dispatches (job_id) SELECT id FROM retried
+    INSERT INTO job_dispatches (job_id, seq) SELECT id, seq FROM retried
 ), mark AS MATERIALIZED (
     SELECT candidate_seq FROM reconciliation FOR SHARE
 ), straggler AS (

@@ -36,11 +36,11 @@ WITH item AS (
            dead_at = CASE WHEN i.outcome = 'dead' THEN clock_timestamp() END
       FROM item i
      WHERE j.id = i.id AND j.epoch = i.epoch AND j.session_id = $9::uuid
-    RETURNING j.id, j.kind, j.queue, j.epoch, j.attempt, j.started_at, j.family_id, j.due_at, j.reason, i.outcome,
-        i.delay_ms, i.error
+    RETURNING j.id, j.seq, j.kind, j.queue, j.epoch, j.attempt, j.started_at, j.family_id, j.due_at, j.reason,
+        i.outcome, i.delay_ms, i.error
 ), tickets AS (
-    INSERT INTO job_dispatches (job_id, due_at, parked_family_id, parked_kind)
-    SELECT id,
+    INSERT INTO job_dispatches (job_id, seq, due_at, parked_family_id, parked_kind)
+    SELECT id, seq,
         COALESCE(due_at, clock_timestamp() + make_interval(secs => 0.001 * CASE
             WHEN reason = 'unknown_kind' AND EXISTS (
                 SELECT FROM worker_sessions w
