@@ -22,7 +22,9 @@ extension JobQueueClient {
         }
         var enqueued: [EnqueuedJob] = []
         enqueued.reserveCapacity(requests.count)
-        var lines: [Line: [FastEntry]] = [:]
+        // In the order in which they began; neighbours are mostly of one line.
+        var lines: [(line: Line, entries: [FastEntry])] = []
+        var places: [Line: Int] = [:]
         var kinds = kinds
         for request in requests {
             if request.ownQueue == nil, kinds[request.kind] == nil {
@@ -38,7 +40,14 @@ extension JobQueueClient {
             guard requests.count == 1, let key = FastKey(request, id: id) else {
                 let line = Line(
                     queue: queue, priority: entry.priority, family: entry.family, delay: request.options.delay)
-                lines[line, default: []].append(entry)
+                if let last = lines.indices.last, lines[last].line == line {
+                    lines[last].entries.append(entry)
+                } else if let place = places[line] {
+                    lines[place].entries.append(entry)
+                } else {
+                    places[line] = lines.count
+                    lines.append((line, [entry]))
+                }
                 enqueued.append(EnqueuedJob(id: id, replayed: false))
                 continue
             }
