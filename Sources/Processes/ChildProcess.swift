@@ -47,6 +47,8 @@ public final class ChildProcess: Sendable {
         public var grace = Duration.seconds(10)
         /// How long it may take when this process is gone, whose work it did; nil: the grace.
         public var orphanGrace: Duration?
+        /// After how much of that it gets SIGINT, too, which tells it to hurry; nil: never.
+        public var orphanHurry: Duration?
         /// A file that stays locked as long as the child, or anything it started, runs.
         public var lock: String?
         /// Locks of other children that must be free before `removeDirectories` are deleted.
@@ -88,6 +90,7 @@ public final class ChildProcess: Sendable {
         words.stopSignal = configuration.stopSignal
         words.grace = configuration.grace
         words.orphanGrace = configuration.orphanGrace
+        words.orphanHurry = configuration.orphanHurry
         words.awaitLocks = configuration.awaitLocks
         words.removeDirectories = configuration.removeDirectories
 

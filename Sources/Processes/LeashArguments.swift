@@ -1,7 +1,8 @@
 // The command line of `chorewheel leash`, as a value: parsed here, written by ChildProcess, and nothing else.
 
 /// `leash [--control] [--user NAME] [--directory DIR] [--lock FILE] [--stop-signal TERM|INT|QUIT] [--grace SECONDS]
-/// [--orphan-grace SECONDS] [--await-lock FILE]… [--remove-directory DIR]… -- COMMAND ARGUMENTS…`
+/// [--orphan-grace SECONDS] [--orphan-hurry SECONDS]
+/// [--await-lock FILE]… [--remove-directory DIR]… -- COMMAND ARGUMENTS…`
 struct LeashArguments: Sendable, Equatable {
     static let usage = """
         Usage: chorewheel leash [OPTIONS] -- COMMAND [ARGUMENTS...]
@@ -15,6 +16,7 @@ struct LeashArguments: Sendable, Equatable {
           --stop-signal SIGNAL     TERM (default), INT or QUIT
           --grace SECONDS          how long COMMAND may take to stop; default 10
           --orphan-grace SECONDS   the same, when standard input was closed; default: as --grace
+          --orphan-hurry SECONDS   then, after so long, COMMAND gets INT, too, which tells it to hurry
           --await-lock FILE        before removing anything, wait until nobody holds a lock on FILE
           --remove-directory DIR   at the end, delete this temporary directory (named chorewheel-...)
           --control                read orders from and report to standard input, a socket
@@ -30,6 +32,8 @@ struct LeashArguments: Sendable, Equatable {
     var grace = Duration.seconds(10)
     /// How long the command may take to stop once its holder is gone; nil: the grace.
     var orphanGrace: Duration?
+    /// When it is told to hurry once its holder is gone; nil: never.
+    var orphanHurry: Duration?
     var awaitLocks: [String] = []
     var removeDirectories: [String] = []
 
@@ -63,6 +67,7 @@ struct LeashArguments: Sendable, Equatable {
                 self.stopSignal = signal
             case "--grace": self.grace = try Self.seconds(option, try value(of: option))
             case "--orphan-grace": self.orphanGrace = try Self.seconds(option, try value(of: option))
+            case "--orphan-hurry": self.orphanHurry = try Self.seconds(option, try value(of: option))
             default:
                 throw ProcessError(.invalidArgument, "unknown option \(option)")
             }
@@ -92,6 +97,9 @@ struct LeashArguments: Sendable, Equatable {
         words += ["--grace", String(Double(self.grace.inMilliseconds) / 1000)]
         if let orphanGrace {
             words += ["--orphan-grace", String(Double(orphanGrace.inMilliseconds) / 1000)]
+        }
+        if let orphanHurry {
+            words += ["--orphan-hurry", String(Double(orphanHurry.inMilliseconds) / 1000)]
         }
         for file in self.awaitLocks { words += ["--await-lock", file] }
         for directory in self.removeDirectories { words += ["--remove-directory", directory] }

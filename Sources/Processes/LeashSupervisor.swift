@@ -36,6 +36,8 @@ final class LeashSupervisor: Sendable {
         var signals = sigset_t()
         sigemptyset(&signals)
         for signal in [SIGTERM, SIGINT, SIGHUP, SIGQUIT] { sigaddset(&signals, signal) }
+        // These are never taken: a service manager may send them to all, and a suspended leash holds nothing.
+        for signal in [SIGTSTP, SIGTTIN, SIGTTOU] { sigaddset(&signals, signal) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         signal(SIGPIPE, SIG_IGN)
 
@@ -169,6 +171,10 @@ final class LeashSupervisor: Sendable {
         }
         let grace = self.plan.orphanGrace ?? self.plan.grace
         self.stop(signal: self.plan.stopSignal.number, graceMilliseconds: grace.inMilliseconds)
+        if let hurry = self.plan.orphanHurry {
+            self.pause(milliseconds: hurry.inMilliseconds)
+            self.send(SIGINT)
+        }
     }
 
     private func send(_ number: Int32) {

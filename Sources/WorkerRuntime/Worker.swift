@@ -31,6 +31,8 @@ public final class Worker: QuietableService {
     private let logger: Logger
     private let state = Mutex(State())
     private let stopping = WakeSignal()
+    /// Who started this process.
+    private let parent = getppid()
 
     private struct State {
         var session: WorkerSession?
@@ -140,6 +142,11 @@ public final class Worker: QuietableService {
             await self.end(session, end)
             // Nobody told it to: a quarantine child has found that it is not needed any more.
             if end == .stopped { return }
+            if self.configuration.quarantine != .alone, getppid() != self.parent {
+                // Killed, and its supervisor took us for dead: our place is another's now, and nobody would end us.
+                self.logger.error("the process that held this one for its supervisor is gone; ending")
+                return
+            }
         }
     }
 

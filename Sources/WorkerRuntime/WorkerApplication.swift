@@ -56,6 +56,9 @@ public enum WorkerApplication {
         await stores.close()
     }
 
+    /// The same signal again, and sooner than that, is the first one by another way.
+    package static let sameSignal: Duration = .milliseconds(250)
+
     /// Runs services until a signal: the first SIGTERM or SIGINT shuts down gracefully, a second one cancels. SIGTSTP
     /// quiets a service that can be quiet, instead of suspending the process; SIGCONT undoes nothing.
     public static func run(_ service: any Service, logger: Logger) async throws {
@@ -69,15 +72,17 @@ public enum WorkerApplication {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
             group.addTask {
-                var isDraining = false
+                var first: (signal: UnixSignal, at: ContinuousClock.Instant)?
                 for await signal in signals {
-                    if isDraining {
+                    if let first {
+                        // A service manager tells all processes at once, and a supervisor tells its children again.
+                        if signal == first.signal, .now - first.at < Self.sameSignal { continue }
                         logger.notice(
                             "hurrying: handlers are cancelled, their jobs given back", metadata: ["signal": "\(signal)"]
                         )
                         return
                     }
-                    isDraining = true
+                    first = (signal, .now)
                     logger.info("draining; a second signal hurries", metadata: ["signal": "\(signal)"])
                     await services.triggerGracefulShutdown()
                 }

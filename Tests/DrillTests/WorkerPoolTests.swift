@@ -8,6 +8,7 @@ import Processes
 import QueueTestSupport
 import TestSupport
 import Testing
+import WorkerRuntime
 
 @Suite("Pools of workers")
 struct WorkerPoolTests {
@@ -133,6 +134,81 @@ struct WorkerPoolTests {
         }
     }
 
+    @Test("SIGTSTP and then SIGTERM to every process of the service: none is suspended, all drain, none hurries")
+    func everyProcess() async throws {
+        try await QueueFixture.with { queue in
+            let log = WorkerLog(on: queue.servers)
+            try await WorkerPool.with(queue, processes: 2, grace: 30, log: log) { pool in
+                try await Self.enqueueEffects(16, seconds: 2, on: queue)
+                try await eventually("they run") { try await Self.jobs(queue, in: .running) == 16 }
+                let all = try await Self.everyProcess(of: pool)
+                for process in all { kill(process, SIGTSTP) }
+                try await eventually("both are quiet") {
+                    try await pool.sessions().count(where: \.isQuiet) == 2
+                }
+                for process in all { kill(process, SIGTERM) }
+                try await eventually("it ends", within: .seconds(60)) { pool.child.exitStatus != nil }
+                #expect(pool.child.exitStatus == .exited(0))
+                #expect(try log.lines("hurrying").isEmpty)
+                #expect(try await Self.jobs(queue, in: .succeeded) == 16)
+            }
+        }
+    }
+
+    @Test("kill -9 of a worker's leash: the worker it held claims nothing more, and ends")
+    func killedLeash() async throws {
+        try await QueueFixture.with { queue in
+            let log = WorkerLog(on: queue.servers)
+            try await WorkerPool.with(queue, processes: 1, grace: 30, log: log) { pool in
+                let worker = Int32(try #require(try await pool.sessions().first).pid)
+                let leash = try #require(Self.parent(of: worker))
+                kill(leash, SIGKILL)
+                try await eventually("the worker ends by itself") { Self.hasEnded(worker) }
+                #expect(try log.lines("is gone; ending").count == 1)
+                let id = try await queue.diagnostic("diagnostic.effect")
+                try await queue.wait(for: id, toBe: .succeeded)
+            }
+        }
+    }
+
+    @Test("kill -9 of a supervisor: what runs is given back at no cost, and no process stays")
+    func killedSupervisor() async throws {
+        try await QueueFixture.with { queue in
+            let log = WorkerLog(on: queue.servers)
+            try await WorkerPool.with(queue, processes: 2, grace: 30, log: log) { pool in
+                try await Self.enqueueEffects(16, seconds: 600, on: queue)
+                try await eventually("they run") { try await Self.jobs(queue, in: .running) == 16 }
+                let workers = try await pool.sessions().map { Int32($0.pid) }
+                kill(try await pool.child.processID(), SIGKILL)
+                try await eventually("the workers end") { workers.allSatisfy { Self.hasEnded($0) } }
+                #expect(try await Self.jobs(queue, in: .available) == 16)
+                #expect(
+                    try await queue.count("SELECT count(*) FROM jobs WHERE attempt + failures + crashes <> 0") == 0)
+            }
+        }
+    }
+
+    /// The supervisor, its leashes and its workers.
+    private static func everyProcess(of pool: WorkerPool) async throws -> [pid_t] {
+        let workers = try await pool.sessions().map { pid_t($0.pid) }
+        return [try await pool.child.processID()] + workers.compactMap { parent(of: $0) } + workers
+    }
+
+    private static func parent(of process: pid_t) -> pid_t? { status(of: process)?.parent }
+
+    /// A process that nobody has waited for yet has ended, too.
+    private static func hasEnded(_ process: pid_t) -> Bool { status(of: process).map { $0.state == "Z" } ?? true }
+
+    /// By /proc: `pid (name) state parent …`; nil when it is gone.
+    private static func status(of process: pid_t) -> (state: Substring, parent: pid_t)? {
+        guard let text = FileSystem.text(ofFileThatMayVanish: "/proc/\(process)/stat"),
+            let bracket = text.lastIndex(of: ")")
+        else { return nil }
+        let fields = text[text.index(after: bracket)...].split(separator: " ")
+        guard fields.count > 1, let parent = pid_t(fields[1]) else { return nil }
+        return (fields[0], parent)
+    }
+
     @Test("a second SIGTERM hurries: what runs is cancelled and given back at no cost", arguments: [nil, 2])
     func hurry(processes: Int?) async throws {
         try await QueueFixture.with { queue in
@@ -149,6 +225,8 @@ struct WorkerPoolTests {
                 }
                 #expect(try await Self.jobs(queue, in: .running) == jobs)
                 #expect(pool.child.exitStatus == nil)
+                // Sooner it would be taken for the same one.
+                try await Task.sleep(for: WorkerApplication.sameSignal)
                 pool.child.kill(SIGTERM)
                 try await eventually("it ends", within: .seconds(60)) { pool.child.exitStatus != nil }
                 #expect(pool.child.exitStatus == .exited(0))

@@ -221,8 +221,9 @@ public final class WorkerSupervisor: QuietableService {
             "CHOREWHEEL_WORKER": worker.description, "CHOREWHEEL_QUARANTINE": quarantine.rawValue,
         ])
         command.grace = self.configuration.grace
-        // Without its supervisor nobody would give its jobs back at once, nor stop it.
-        command.orphanGrace = .milliseconds(500)
+        // Without its supervisor nobody would give its jobs back at once, nor stop it: it does so itself, hurrying.
+        command.orphanGrace = .seconds(2)
+        command.orphanHurry = .milliseconds(100)
         return try ChildProcess.spawn(command, leash: self.configuration.executable)
     }
 
