@@ -57,7 +57,7 @@ public enum WorkerApplication {
     }
 
     /// The same signal again, and sooner than that, is the first one by another way.
-    package static let sameSignal: Duration = .milliseconds(250)
+    private static let sameSignal: Duration = .milliseconds(250)
 
     /// Runs services until a signal: the first SIGTERM or SIGINT shuts down gracefully, a second one cancels. SIGTSTP
     /// quiets a service that can be quiet, instead of suspending the process; SIGCONT undoes nothing.
