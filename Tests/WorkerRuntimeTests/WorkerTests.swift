@@ -43,6 +43,8 @@ struct WorkerTests {
                 #expect(record.failures == 0)
                 #expect(record.attempts == [])
             }
+            // Nor does the session's end put it back, for somebody to find that it was done long ago.
+            #expect(try await queue.index.audit(.default).durableWaiting == 0)
         }
     }
 

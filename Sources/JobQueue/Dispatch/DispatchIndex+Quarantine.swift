@@ -53,7 +53,7 @@ extension DispatchIndex {
         }.requireInt() == 1
     }
 
-    /// Drops hints of jobs that are dead: nobody is to look for them.
+    /// Drops hints of jobs that are settled: nobody is to look for them.
     public func drop(hints ids: [JobID], of session: SessionID, in queue: QueueName) async throws {
         guard !ids.isEmpty else { return }
         let base = self.base(queue)

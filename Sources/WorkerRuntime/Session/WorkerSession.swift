@@ -147,8 +147,21 @@ final class WorkerSession: Sendable {
             group.cancelAll()
         }
         self.slots.close()
+        if !self.isLost { await self.dropSettledHints() }
         await self.flushCountersOnce()
         return self.isLost ? .lost : .stopped
+    }
+
+    /// Tells Redis what is settled: with the session's end it would go back to its lane, for somebody to find it stale.
+    private func dropSettledHints() async {
+        for queue in self.queues {
+            let settled = self.acknowledgements.take(queue)
+            do {
+                try await self.index.drop(hints: settled, of: self.id, in: queue)
+            } catch {
+                self.logger.debug("settled hints could not be dropped", metadata: ["error": "\(error)"])
+            }
+        }
     }
 
     private func writeOutcomes() async {
