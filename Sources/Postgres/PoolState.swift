@@ -6,7 +6,7 @@
 //  4. No waiter waits while it could be served: each event that frees something returns the grants it makes possible,
 //     oldest first.
 //  5. A line that has a connection takes no place of another's before its caller has waited for `patience`: under load
-//     its own comes back in a moment, and opening one costs a hundred times that.
+//     its own comes back in a moment, and opening one costs ten times that.
 //  6. While a server is known to be away, one connection a delay is tried (`ServerOutage`); whoever could only have a
 //     new one is told why at once instead of waiting. Open connections are lent as ever.
 

@@ -17,6 +17,8 @@ struct LeashValueTests {
         plain.lock = "/tmp/lock"
         plain.stopSignal = .quit
         plain.grace = .milliseconds(1500)
+        plain.orphanGrace = .seconds(2)
+        plain.orphanHurry = .milliseconds(100)
         plain.awaitLocks = ["/tmp/one", "/tmp/two"]
         plain.removeDirectories = ["/tmp/chorewheel-x"]
         #expect(try LeashArguments(parsing: plain.words) == plain)

@@ -18,7 +18,10 @@ extension Workload {
         ] + Subject.redisPeers("W1") + Subject.postgresPeers("W1"),
         metrics: [.rate],
         targets: [Target(text: "≥ 60 % of the floor", metric: .rate, factor: 0.6, base: .floor)],
-        note: "procrastinate and pgqueuer commit to PostgreSQL; the others, and ours, write to Redis.")
+        note: """
+            procrastinate and pgqueuer commit to PostgreSQL; the others, and ours, write to Redis. Ours has two \
+            batches under way at once.
+            """)
 
     private static let drainFast = Workload(
         name: "W2", title: "drain no-op fast jobs, one worker process",

@@ -12,6 +12,8 @@ final class Acknowledgements: Sendable {
         var batchOf: [AttemptID: Int64] = [:]
         var openJobs: [Int64: Int] = [:]
         var settledBatches: [Int64] = []
+        /// Of those in `byQueue`, the jobs that others are to run.
+        var givenBack: Set<JobID> = []
     }
 
     private let state = Mutex(State())
@@ -27,7 +29,10 @@ final class Acknowledgements: Sendable {
 
     func add(_ items: [Settler.Item]) {
         self.state.withLock { state in
-            for item in items { state.settle(item.attempt.attemptID, item.queue) }
+            for item in items {
+                state.settle(item.attempt.attemptID, item.queue)
+                if item.attempt.settlement == .giveBack { state.givenBack.insert(item.attempt.id) }
+            }
         }
     }
 
@@ -41,6 +46,13 @@ final class Acknowledgements: Sendable {
     /// The ids to be forgotten by Redis; put back with `restore` if that failed.
     func take(_ queue: QueueName) -> [JobID] {
         self.state.withLock { $0.byQueue.removeValue(forKey: queue) ?? [] }
+    }
+
+    /// As `take`, but for what was given back: that returns to its lane with the session's end, for others at once.
+    func takeDone(_ queue: QueueName) -> [JobID] {
+        self.state.withLock { state in
+            (state.byQueue.removeValue(forKey: queue) ?? []).filter { !state.givenBack.contains($0) }
+        }
     }
 
     func restore(_ ids: [JobID], _ queue: QueueName) {

@@ -155,7 +155,7 @@ final class WorkerSession: Sendable {
     /// Tells Redis what is settled: with the session's end it would go back to its lane, for somebody to find it stale.
     private func dropSettledHints() async {
         for queue in self.queues {
-            let settled = self.acknowledgements.take(queue)
+            let settled = self.acknowledgements.takeDone(queue)
             do {
                 try await self.index.drop(hints: settled, of: self.id, in: queue)
             } catch {
