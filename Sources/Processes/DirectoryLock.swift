@@ -42,7 +42,11 @@ public final class DirectoryLock: Sendable {
     /// Gives the directory back. Calling it again does nothing.
     public func release() {
         self.descriptor.withLock { descriptor in
-            if let open = descriptor { close(open) }
+            if let open = descriptor {
+                // Closing is not enough: a process that is being started holds a copy until it has become another.
+                flock(open, LOCK_UN)
+                close(open)
+            }
             descriptor = nil
         }
     }
