@@ -159,6 +159,16 @@ let package = Package(
             [
                 "JobModel", "JobQueue", "Postgres", "Redis", "TestSupport", "WorkerKit", "WorkerRuntime", logging,
             ]),
+        // The checks that need minutes, or processes that die (docs/reliability.md).
+        .executableTarget(
+            name: "chorewheel-proof",
+            dependencies: [
+                "JobModel", "JobQueue", "LocalServers", "Postgres", "Processes", "QueueTestSupport", "Redis",
+                "TestSupport", "WorkerKit", "WorkerRuntime", argumentParser, logging, nioCore, nioPosix,
+            ],
+            path: "Tests/Proof",
+            swiftSettings: strict
+        ),
         tests("JobModelTests", ["JobModel"]),
         tests("JobQueueTests", ["JobModel", "JobQueue", "Postgres", "QueueTestSupport", "Redis", "TestSupport"]),
         tests(
