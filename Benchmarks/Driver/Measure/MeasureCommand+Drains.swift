@@ -47,6 +47,7 @@ extension MeasureCommand {
             figures["bytes_per_scheduled_job"] = .number(bytes / Double(self.scheduled))
         }
         try await self.enqueueAllFast(queue, self.texts(self.payloadBytes ?? 80))
+        if self.compact { try await queue.rewriteAppendOnlyFile() }
         let drained = try await self.drain(queue) { try await queue.isRedisSettled(delayed: self.scheduled) }
         return drained.adding(figures)
     }

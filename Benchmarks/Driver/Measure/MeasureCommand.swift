@@ -50,6 +50,9 @@ struct MeasureCommand: AsyncParsableCommand {
     @Option(help: "Jobs scheduled for tomorrow beside those that are drained (W2).")
     var scheduled = 0
 
+    @Flag(help: "Let Redis rewrite its append-only file before the drain, and so not amid it (W2).")
+    var compact = false
+
     @Option(help: "The chorewheel executable (W10k, W10l, W11).")
     var chorewheel = ".build/release/chorewheel"
 

@@ -154,6 +154,22 @@ struct OurQueue {
         return info.number("used_memory") - info.number("mem_clients_normal") - info.number("mem_aof_buffer")
     }
 
+    /// Has Redis write its append-only file anew, and waits for the end of that.
+    func rewriteAppendOnlyFile() async throws {
+        // One that Redis began by itself comes first: it refuses two at once.
+        try await self.waitForRewrite()
+        _ = try await self.redis.send(RedisCommand("BGREWRITEAOF"))
+        try await self.waitForRewrite()
+    }
+
+    private func waitForRewrite() async throws {
+        while true {
+            let info = RedisInfo(try await self.redis.send(RedisCommand("INFO", "persistence")).string ?? "")
+            if info.number("aof_rewrite_in_progress") + info.number("aof_rewrite_scheduled") == 0 { return }
+            try await Task.sleep(for: .milliseconds(200))
+        }
+    }
+
     /// How many jobs of the ledger succeeded at their first attempt.
     func succeededAtOnce() async throws -> Int {
         try await self.count("SELECT count(*) FROM jobs WHERE state = 'succeeded' AND attempt = 1")
