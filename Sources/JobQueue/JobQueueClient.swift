@@ -187,6 +187,9 @@ public struct JobQueueClient: Sendable {
                 throw JobQueueError.invalid("queue", error.message)
             }
         }
+        if let member = JSONText.repeatedMember(in: request.payload, at: "payload") {
+            throw JobQueueError.invalid(member, "is given twice")
+        }
         if let schema = kind.payloadSchema { try PayloadSchema.check(request.payload, against: schema) }
         return kind
     }

@@ -45,7 +45,7 @@ indirect enum PayloadShape: Hashable, Sendable {
             return
         case (.nullable(let shape), _): try shape.check(value, at: path)
         case (.string(let format?), .string(let text)) where format.allows(text): return
-        case (.integer, .number(let number)) where number.rounded() == number: return
+        case (.integer, .number(let number)) where number.rounded() == number && number.magnitude <= Self.widest: return
         case (.oneOf(let values), _) where values.contains(value): return
         case (.array(let element), .array(let values)):
             for (index, value) in values.enumerated() { try element.check(value, at: "\(path)[\(index)]") }
@@ -66,6 +66,9 @@ indirect enum PayloadShape: Hashable, Sendable {
             throw .invalid(path, "must be \(self.article)")
         }
     }
+
+    /// No integer of Swift's is wider (as a `Double`, which cannot hold the 64 ones themselves).
+    private static let widest = 0x1p64
 
     private static func isUnknown(known: [String]) -> String {
         known.isEmpty

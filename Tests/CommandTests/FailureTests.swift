@@ -121,6 +121,14 @@ import WorkerRuntime
         #expect(failure.usage?.hasPrefix("Usage: chorewheel") == true)
     }
 
+    @Test func `a negative delay is told so, not taken for an option`() async throws {
+        let failure = try #require(
+            await #expect(throws: CommandFailure.self) {
+                _ = try await Chorewheel.parse(["enqueue", "k", "--delay", "-5"])
+            })
+        #expect(failure.report(json: false).contains("--delay must be 0 to"))
+    }
+
     @Test(arguments: [
         "serve", "work", "dev", "demo", "enqueue", "jobs", "jobs list", "jobs show", "jobs retry", "jobs cancel",
         "queues", "queues list", "queues pause", "queues resume", "queues dead", "queues dead list",

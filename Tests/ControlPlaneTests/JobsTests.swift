@@ -79,6 +79,8 @@ import Testing
         (#"{"kind":"test.sleep","id":"17"}"#, ["id"]),
         (#"{"kind":"test.sleep","payload":{"seconds":1},"queue":"tpyo"}"#, ["queue"]),
         (#"{"kind":"test.any","payload":{"t":"\u0000"}}"#, ["payload"]),
+        (#"{"kind":"test.any","payload":{"a":[{"b":1,"c":2,"\u0062":3}]}}"#, ["payload.a[0].b"]),
+        (#"{"kind":"test.sleep","payload":{"seconds":1,"seconds":"x"}}"#, ["payload.seconds"]),
     ])
     func `A broken rule is named with its field and nothing is enqueued`(body: String, fields: [String]) async throws {
         try await withAPI { api in

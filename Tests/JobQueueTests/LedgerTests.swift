@@ -74,6 +74,14 @@ struct LedgerTests {
             #expect(refusal?.code == .conflict)
             #expect(refusal?.field == "jobs[2].id")
             #expect(try await queue.count("SELECT count(*) FROM jobs") == 500)
+            let twice = try ["a", "b"].map { try JobRequest(Ping(text: $0), options: .init(idempotencyKey: "k")) }
+            let differing = await #expect(throws: JobQueueError.self) {
+                try await queue.client.enqueue(twice, durability: .durable)
+            }
+            #expect(differing?.field == "jobs[1].idempotency_key")
+            #expect(differing?.message == "is that of jobs[0], which differs")
+            // The batch is undone whole: there is no such job to be looked at.
+            #expect(differing?.existing == nil)
             let keyed = await #expect(throws: JobQueueError.self) {
                 try await queue.client.enqueue([Ping(text: "a")], options: .init(idempotencyKey: "k"))
             }

@@ -97,6 +97,7 @@ struct PayloadSchemaTests {
         arguments: [
             (#"{"text": 5}"#, "payload.count"), ("[]", "payload"), ("not json", "payload"),
             (Self.sample.replacing("2,", with: "2.5,"), "payload.count"),
+            (Self.sample.replacing("2,", with: "1e30,"), "payload.count"),
             (Self.sample.replacing("\"a\"", with: "null"), "payload.text"),
             (Self.sample.replacing("{\"name\": \"b\"}", with: "{}"), "payload.list[0].name"),
             (Self.sample.replacing("\"text\"", with: "\"flag\": 3, \"text\""), "payload.flag"),

@@ -52,14 +52,4 @@ extension DispatchIndex {
             command.append(lease.wholeMilliseconds)
         }.requireInt() == 1
     }
-
-    /// Drops hints of jobs that are settled: nobody is to look for them.
-    public func drop(hints ids: [JobID], of session: SessionID, in queue: QueueName) async throws {
-        guard !ids.isEmpty else { return }
-        let base = self.base(queue)
-        var command = RedisCommand("HDEL", key: base)
-        command.append(Array("\(base):run:".utf8) + session.uuid.bytes)
-        for id in ids { command.append(id) }
-        _ = try await self.redis.send(command)
-    }
 }

@@ -123,6 +123,16 @@ public struct DispatchIndex: Sendable {
         return try Claim(reply, queue: queue)
     }
 
+    /// Drops hints of jobs that are settled: nobody is to look for them.
+    public func drop(hints ids: [JobID], of session: SessionID, in queue: QueueName) async throws {
+        guard !ids.isEmpty else { return }
+        let base = self.base(queue)
+        var command = RedisCommand("HDEL", key: base)
+        command.append(Array("\(base):run:".utf8) + session.uuid.bytes)
+        for id in ids { command.append(id) }
+        _ = try await self.redis.send(command)
+    }
+
     /// Settles fast attempts. - Returns: The ids that were fenced.
     public func settle(_ settled: [SettledFast], of queue: QueueName, session: SessionID) async throws -> [JobID] {
         guard !settled.isEmpty else { return [] }

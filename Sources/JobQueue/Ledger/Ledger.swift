@@ -93,6 +93,11 @@ extension Ledger: TransactionEnqueuer {
             do {
                 jobs.append(try await self.insert(request, on: connection))
             } catch let error as JobQueueError {
+                // A job of this batch goes away with it: nobody could look at it.
+                if let other = jobs.firstIndex(where: { !$0.replayed && $0.id == error.existing }) {
+                    throw JobQueueError(error.code, field: error.field, "is that of jobs[\(other)], which differs")
+                        .inBatch(at: index)
+                }
                 throw error.inBatch(at: index)
             }
         }

@@ -32,31 +32,23 @@ extension WorkerSession {
         await waiting.close()
     }
 
+    /// What a claim loop knows of the rounds before.
+    private struct Rounds {
+        /// Which queue is asked first.
+        var rotation = 0
+        var prefetch = Prefetch()
+        /// When to look for strays.
+        var nextLook: ContinuousClock.Instant
+    }
+
     private func claimLoop(waiting: RedisClient) async {
         let intake = Intake()
         await withDiscardingTaskGroup { group in
+            var rounds = Rounds(nextLook: .now + self.strayLook)
             var backoff = Backoff()
-            var rotation = 0
-            var nextLook = ContinuousClock.now + self.strayLook
-            var prefetch = Prefetch()
             while self.isWorking {
                 do {
-                    if .now >= nextLook {
-                        await intake.wait(for: 0)
-                        try await self.giveBackStrays()
-                        nextLook = .now + self.strayLook
-                    }
-                    await intake.wait(for: Intake.most - 1)
-                    let load = self.slots.load
-                    prefetch.measure(ended: load.ended, now: .now)
-                    let most = self.slots.capacity + prefetch.allowance
-                    let room = min(most - load.count - intake.jobs, Self.claimsMost)
-                    // While jobs wait for slots there is no hurry: claims are worth more in batches.
-                    guard room > 0, load.waiting == 0 || room >= most / 4 else {
-                        await self.slots.freed.wait(atMost: .seconds(1))
-                        continue
-                    }
-                    let pass = try await self.claimPass(upTo: room, from: rotation, of: self.queues) { claim, queue in
+                    try await self.claimRound(&rounds, intake, waiting: waiting) { claim, queue in
                         guard claim.count >= Intake.worthATask else { return await self.takeIn(claim, of: queue) }
                         intake.begin(claim.count)
                         // Not on the thread of Redis' socket: the next claim goes out meanwhile.
@@ -65,28 +57,48 @@ extension WorkerSession {
                             intake.end(claim.count)
                         }
                     }
-                    rotation += 1
                     backoff.reset()
-                    if !pass.quarantined.isEmpty {
-                        await intake.wait(for: 0)
-                        if try await self.runQuarantined(of: pass.quarantined) { continue }
-                    }
-                    if pass.claimed == 0, self.isWorking {
-                        let wait = min(pass.nextDue ?? Self.longestWait, Self.longestWait)
-                        let woken = try await self.index.waitForWork(in: self.queues, atMost: wait, on: waiting)
-                        // Where there is something is asked first.
-                        if let place = woken.flatMap({ self.queues.firstIndex(of: $0) }) { rotation = place }
-                    }
                 } catch {
                     if Task.isCancelled { return }
                     self.logger.warning("claiming interrupted; trying again", metadata: ["error": "\(error)"])
                     // The reply to a claim may have been lost, and with it the jobs that it gave us. (Should Redis run
                     // the claim only later, the next look finds them.)
-                    nextLook = .now
+                    rounds.nextLook = .now
                     await backoff.pause()
                 }
             }
         }
+    }
+
+    /// Waits until there is room, asks each queue once, and waits for work when there is none.
+    private func claimRound(
+        _ rounds: inout Rounds, _ intake: Intake, waiting: RedisClient, takingIn take: (Claim, QueueName) async -> Void
+    ) async throws {
+        if .now >= rounds.nextLook {
+            await intake.wait(for: 0)
+            try await self.giveBackStrays()
+            rounds.nextLook = .now + self.strayLook
+        }
+        await intake.wait(for: Intake.most - 1)
+        let load = self.slots.load
+        rounds.prefetch.measure(ended: load.ended, now: .now)
+        let most = self.slots.capacity + rounds.prefetch.allowance
+        let room = min(most - load.count - intake.jobs, Self.claimsMost)
+        // While jobs wait for slots there is no hurry: claims are worth more in batches.
+        guard room > 0, load.waiting == 0 || room >= most / 4 else {
+            return await self.slots.freed.wait(atMost: .seconds(1))
+        }
+        let pass = try await self.claimPass(upTo: room, from: rounds.rotation, of: self.queues, takingIn: take)
+        rounds.rotation += 1
+        if !pass.quarantined.isEmpty {
+            await intake.wait(for: 0)
+            if try await self.runQuarantined(of: pass.quarantined) { return }
+        }
+        guard pass.claimed == 0, self.isWorking else { return }
+        let wait = min(pass.nextDue ?? Self.longestWait, Self.longestWait)
+        let woken = try await self.index.waitForWork(in: self.queues, atMost: wait, on: waiting)
+        // Where there is something is asked first.
+        if let place = woken.flatMap({ self.queues.firstIndex(of: $0) }) { rounds.rotation = place }
     }
 
     /// Compares what Redis holds for running here with what runs here, and gives the difference back. Called when

@@ -35,7 +35,8 @@ struct EnqueueCommand: AsyncParsableCommand {
     @Option(help: "high, normal or low.")
     var priority: JobPriority = .normal
 
-    @Option(help: ArgumentHelp("Not before this many seconds from now.", valueName: "seconds"))
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Not before this many seconds from now.", valueName: "seconds"))
     var delay: Double?
 
     @Option(
