@@ -27,8 +27,8 @@ struct BenchServers {
     /// In words, for the report.
     static let settings = """
         Redis: appendonly yes, appendfsync everysec, no eviction. PostgreSQL: fsync on, synchronous_commit on, \
-        max_connections \(connectionsMax), shared_buffers \(sharedBuffers), else its defaults; 400 MB of log written before \
-        the first program. Both on loopback TCP.
+        max_connections \(connectionsMax), shared_buffers \(sharedBuffers), else its defaults; 400 MB of log written \
+        before the first program. Both on loopback TCP.
         """
     private static let connectionsMax = 500
     private static let sharedBuffers = "512MB"
