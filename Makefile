@@ -5,7 +5,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help dependencies build release test demo dev example bench bench-quick format lint clean
+.PHONY: help dependencies build release test demo dev example bench bench-quick spin format lint clean
 
 SWIFT ?= swift
 CONFIGURATION ?= debug
@@ -71,6 +71,13 @@ bench-quick: dependencies ## The same with few jobs, one run and no peers, in th
 	$(SWIFT) build -c release --product chorewheel
 	$(SWIFT) build -c release --product chorewheel-bench
 	@exec "$$($(SWIFT) build -c release --show-bin-path)/chorewheel-bench" run --quick $(ARGS)
+
+# The models of Tests/Proof/Spin, every state of them, and bugs planted in them. About a minute on 2 cores; SIZE=large
+# takes more jobs and faults, about 20 minutes and up to 6 GB.
+SIZE ?= small
+spin: ## Check the models of claim, lease, fence and reconcile with spin; SIZE=large takes more faults
+	@deploy/install-dependencies --proof
+	@Tests/Proof/Spin/check $(SIZE)
 
 format: ## Lay out all Swift sources
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)

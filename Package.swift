@@ -167,6 +167,7 @@ let package = Package(
                 "TestSupport", "WorkerKit", "WorkerRuntime", argumentParser, logging, nioCore, nioPosix,
             ],
             path: "Tests/Proof",
+            exclude: ["Spin"],
             swiftSettings: strict
         ),
         tests("JobModelTests", ["JobModel"]),
