@@ -281,6 +281,18 @@ struct DispatchTests {
         }
     }
 
+    @Test("a pause that Redis hears of after the resume that followed it changes nothing")
+    func latePause() async throws {
+        try await QueueFixture.with { queue in
+            let pause = QueueSwitch(queue: .default, isPaused: true, version: 1)
+            // Redis has it open already, and is told so again, by a newer word.
+            try await queue.index.set(QueueSwitch(queue: .default, isPaused: false, version: 2))
+            try await queue.index.set(pause)
+            let claim = try await queue.index.claim(upTo: 1, from: .default, session: .mint(), settled: [])
+            #expect(claim.state == .empty)
+        }
+    }
+
     @Test("a running job of a session that ended is found, and taken back by the rule of any crash")
     func orphans() async throws {
         try await QueueFixture.with { queue in

@@ -8,10 +8,15 @@
 -- caretaker has told it again which queues are paused.
 local base, state, version = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local known = redis.call('HMGET', base .. ':state', 'is', 'version')
-if known[1] == state or (known[2] and tonumber(known[2]) > version) then
+local newest = known[2] and tonumber(known[2])
+if newest and (newest > version or (newest == version and known[1] == state)) then
     return 0
 end
+-- The version is noted even where the state stays: an older word that comes late must not be taken for news.
 redis.call('HSET', base .. ':state', 'is', state, 'version', version)
+if known[1] == state then
+    return 0
+end
 if state == 'open' then
     wake(base)
 end
