@@ -266,6 +266,19 @@ struct DispatchTests {
         }
     }
 
+    @Test("a straggler whose caller gave it the nil id is not passed over")
+    func nilStraggler() async throws {
+        try await QueueFixture.with { queue in
+            let id = JobID(UUIDBytes(high: 0, low: 0))
+            _ = try await queue.client.enqueue(Ping(text: "a"), options: EnqueueOptions(id: id))
+            let due = try await queue.ledger.takeDue(limit: 10)
+            try await queue.ledger.finish(tickets: due.map(\.ticket))
+            for _ in 0..<2 { try await queue.ledger.advanceWatermark() }
+            #expect(try await queue.available() == [id])
+            #expect(try await queue.ledger.stragglers(after: id, limit: 10).isEmpty)
+        }
+    }
+
     @Test("Redis takes no older word of a queue's pause")
     func stalePause() async throws {
         try await QueueFixture.with { queue in

@@ -6,7 +6,8 @@
 SELECT j.id, j.queue, j.family_id, j.priority, j.seq, j.crashes >= $3::integer AS quarantined,
     j.state = 'available' AS available
 FROM (SELECT job_id FROM job_stragglers
-       WHERE job_id > COALESCE($1::uuid, '00000000-0000-0000-0000-000000000000')
+       WHERE job_id >= COALESCE($1::uuid, '00000000-0000-0000-0000-000000000000')
+         AND job_id IS DISTINCT FROM $1::uuid       -- the nil id, too, is some caller's job
        ORDER BY job_id LIMIT $2::integer) s
 JOIN jobs j ON j.id = s.job_id
 ORDER BY j.id
