@@ -23,6 +23,8 @@ public final class LocalRedis: Sendable {
         public var stopGrace = Duration.seconds(10)
         /// Further lines for redis.conf, which win over ours: `["maxmemory-policy": "allkeys-lru"]`.
         public var settings: [String: String] = [:]
+        /// Further variables of its environment.
+        public var environment: [String: String] = [:]
 
         public init() {}
     }
@@ -80,6 +82,7 @@ public final class LocalRedis: Sendable {
             let file = "\(self.directory)/redis.conf"
             try FileSystem.write(self.text(port: port, data: data), to: file, mode: 0o600)
             var child = ChildProcess.Configuration(self.program, [file])
+            child.environment = .inherited(adding: self.configuration.environment)
             child.output = .file(self.log)
             child.workingDirectory = self.directory
             child.lock = "\(self.directory)/server.lock"
