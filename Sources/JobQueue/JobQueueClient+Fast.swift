@@ -13,6 +13,7 @@ extension JobQueueClient {
             var queue: QueueName
             var priority: JobPriority
             var family: FamilyID?
+            /// nil: none, also where the caller wrote zero: the jobs of a lane are to keep their order.
             var delay: Duration?
         }
         if requests.count > 1, let index = requests.firstIndex(where: { $0.options.idempotencyKey != nil }) {
@@ -39,7 +40,8 @@ extension JobQueueClient {
             // In a batch an id of the caller's own is no key: the batch goes to Redis line by line.
             guard requests.count == 1, let key = FastKey(request, id: id) else {
                 let line = Line(
-                    queue: queue, priority: entry.priority, family: entry.family, delay: request.options.delay)
+                    queue: queue, priority: entry.priority, family: entry.family,
+                    delay: request.options.delay.flatMap { $0 > .zero ? $0 : nil })
                 if let last = lines.indices.last, lines[last].line == line {
                     lines[last].entries.append(entry)
                 } else if let place = places[line] {

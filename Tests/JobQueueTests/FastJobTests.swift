@@ -160,6 +160,18 @@ struct FastJobTests {
         }
     }
 
+    @Test("a batch keeps its order within a lane, also where some delays are written as zero")
+    func batchOrder() async throws {
+        try await QueueFixture.with { queue in
+            let requests = try [nil, Duration.zero, nil, .zero].map { delay in
+                try JobRequest(FastPing(text: "a"), options: EnqueueOptions(delay: delay))
+            }
+            let ids = try await queue.client.enqueue(requests, durability: .fast).map(\.id)
+            let claim = try await queue.index.claim(upTo: 9, from: .default, session: .mint(), settled: [])
+            #expect(claim.entries().fast.map(\.id) == ids)
+        }
+    }
+
     @Test("an entry of a newer version is kept among the dead as it is, and the rest goes on")
     func unreadableEntry() async throws {
         try await QueueFixture.with { queue in
