@@ -414,4 +414,18 @@ struct LedgerTests {
             try await queue.platform.execute(script: "DROP ROLE \"\(role)\"")
         }
     }
+
+    @Test("a job that succeeded although a person gave it up is not asked for at each heartbeat")
+    func lateSuccess() async throws {
+        try await QueueFixture.with { queue in
+            let session = try await queue.session()
+            let id = try await queue.client.enqueue(Ping(text: "a")).id
+            let job = try #require(try await queue.ledger.begin([id], session: session, number: 1).first)
+            #expect(try await queue.ledger.cancel(id) == .requested)
+            #expect(try await queue.ledger.beat(session) == [id])
+            let success = SettledAttempt(id: id, epoch: job.epoch, settlement: .succeeded)
+            #expect(try await queue.ledger.settle([success], session: session) == [id])
+            #expect(try await queue.ledger.beat(session) == [])
+        }
+    }
 }
