@@ -72,8 +72,8 @@ bench-quick: dependencies ## The same with few jobs, one run and no peers, in th
 	$(SWIFT) build -c release --product chorewheel-bench
 	@exec "$$($(SWIFT) build -c release --show-bin-path)/chorewheel-bench" run --quick $(ARGS)
 
-# Always optimised: it is the servers that are to be the slow ones. ARGS="--seed 7" repeats a run; a difference tells the
-# command that repeats it alone.
+# Always optimised: it is the servers that are to be the slow ones. ARGS="--seed 7" repeats a run; a difference is told
+# with the command that repeats it alone.
 N ?= 1000000
 model: dependencies ## Hold the Lua scripts and the ledger against pure models: N=1000000 random operations
 	$(SWIFT) build -c release --product chorewheel

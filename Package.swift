@@ -170,6 +170,7 @@ let package = Package(
             exclude: ["Model/Clock/frozen_clock.c", "Spin"],
             swiftSettings: strict
         ),
+        tests("ProofTests", ["chorewheel-proof", "JobModel"]),
         tests("JobModelTests", ["JobModel"]),
         tests("JobQueueTests", ["JobModel", "JobQueue", "Postgres", "QueueTestSupport", "Redis", "TestSupport"]),
         tests(

@@ -1,4 +1,5 @@
-// `chorewheel-proof model`: the Lua scripts, and the ledger's SQL, against pure models on random sequences of operations.
+// `chorewheel-proof model`: the Lua scripts, and the ledger's SQL, against pure models, on random sequences of
+// operations.
 
 internal import ArgumentParser
 

@@ -116,6 +116,10 @@ struct ModelRun: Sendable {
                 seed: self.seed, sequence: sequence, steps: steps, thoroughly: true, tally: &tally, words: &words)
         }
         let failing = steps.filter { $0 <= difference.step }
+        var unheard: [String]?
+        guard try await run(failing, &unheard) != nil else {
+            throw ProofFailure("\(Machine.name): sequence \(sequence) differs, and then it does not: \(difference)")
+        }
         let shrunk = try await Shrinker.shrink(failing) { steps in
             var none: [String]?
             return try await run(steps, &none) != nil

@@ -1,6 +1,6 @@
-// A clock that stands still until it is told to move: loaded before a private redis-server (LD_PRELOAD), it answers each
-// question for the time of day with the number in the file that CHOREWHEEL_CLOCK names, in microseconds since 1970, read
-// through shared memory. Clocks that only measure how long something takes are left alone.
+// A clock that stands still until it is told to move. Loaded before a private redis-server (LD_PRELOAD), it answers
+// each question for the time of day with the number in the file that CHOREWHEEL_CLOCK names: microseconds since 1970,
+// read through shared memory. Clocks that only measure how long something takes are left alone.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>

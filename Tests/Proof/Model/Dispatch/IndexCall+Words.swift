@@ -77,8 +77,36 @@ extension IndexCall: CustomStringConvertible {
     private static func queue(_ number: Int) -> String { "\(IndexSubject.queues[number])" }
 }
 
+extension IndexReply: CustomStringConvertible {
+    var description: String {
+        switch self {
+        case .nothing: "nothing"
+        case .number(let number): "\(number)"
+        case .truth(let truth): "\(truth)"
+        case .enqueued(let ids, let replayed):
+            "\(zip(ids, replayed).map { "\(short($0))\($1 ? " (replayed)" : "")" })"
+        case .conflict(let id): "conflict with \(short(id))"
+        case .claim(let state, let durable, let fast, let nextDue, let quarantined):
+            "\(state), durable \(durable.map(short)), fast \(fast.map { KeyContents.words(entry: $0) ?? "?" }), "
+                + "next due \(nextDue.map { "in \($0) ms" } ?? "never"), \(quarantined) quarantined"
+        case .ids(let ids): "\(ids.map(short))"
+        case .takenBack(let hints, let fast, let poison): "\(hints) hints, \(fast) fast, poison \(poison.map(short))"
+        case .heartbeat(let isKnown, let isCaretaker, let generation, let time, let deaths):
+            "\(isKnown ? "known" : "unknown")\(isCaretaker ? ", caretaker" : ""), generation "
+                + "\(generation.map { "\($0)" } ?? "none"), time \(time.map { "\($0)" } ?? "none"), "
+                + "deaths \(deaths.map(KeyContents.readable))"
+        case .audit(let counts, let faults): "\(counts), faults \(faults)"
+        case .dead(let lines): "\(lines)"
+        case .times(let last, let longest): "last \(last) ms, longest \(longest) ms"
+        case .counters(let counters): "\(counters.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" })"
+        case .woken(let queue): "\(IndexSubject.queues[queue])"
+        case .failure(let what): "FAILURE: \(what)"
+        }
+    }
+}
+
 /// The end of an id is what tells it from the others: the step that made it, and a number.
-private func short(_ id: some UUIDIdentifier) -> String { "…" + "\(id)".suffix(13) }
+func short(_ id: some UUIDIdentifier) -> String { "…" + "\(id)".suffix(13) }
 
 extension WaitingHint: CustomStringConvertible {
     var description: String {

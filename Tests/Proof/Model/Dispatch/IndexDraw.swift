@@ -28,6 +28,10 @@ struct IndexDraw: Sendable {
 
     private static let slots = 5
     private static let rememberedMax = 24
+    /// One sequence of so many goes in large steps now and then: past the 1000 delayed jobs that a claim moves at once
+    /// and the 10,000 dead that are kept.
+    private static let sequencesPerLarge = 400
+    private static let largeMax = 1500
 
     let seed: UInt64
     let sequence: Int
@@ -41,6 +45,8 @@ struct IndexDraw: Sendable {
     /// Raised when keys may have expired: an id that was used before is not minted again.
     private var era = 0
     private var hintsPushed: [Int] = []
+
+    private var isLarge: Bool { self.sequence % Self.sequencesPerLarge == Self.sequencesPerLarge / 8 }
 
     init(seed: UInt64, sequence: Int) {
         self.seed = seed
@@ -78,6 +84,7 @@ struct IndexDraw: Sendable {
         // Redis rarely loses its memory: every few sequences once.
         if dice.once(in: 1500) { return .loseMemory }
         let queue = dice.once(in: 4) ? 1 : 0
+        if self.isLarge, dice.once(in: 4) { return self.largeCall(&dice, queue, step) }
         if model.queues[queue].told == nil, dice.once(in: 5) { return self.tell(&dice, queue, model) }
         switch self.kind(&dice) {
         case .push: return .push(self.hints(&dice, queue, step), queue: queue)
@@ -148,10 +155,33 @@ struct IndexDraw: Sendable {
             let worker = Worker(session: session, queue: queue)
             var known = self.given[worker] ?? []
             known += durable.map { .hint($0) } + fast.compactMap { FastJob(bytes: $0).map { .fast($0) } }
-            self.given[worker] = known.suffix(Self.rememberedMax)
+            self.given[worker] = known.suffix(self.isLarge ? 2 * Self.largeMax : Self.rememberedMax)
         case (.beat(let session, _, _, _, _, _), .heartbeat(_, _, _, let time?, _)): self.lastBeat[session] = time
         case (.loseMemory, _): self.era += 1
         default: break
+        }
+    }
+
+    /// Many at once: enqueued, claimed, or dead.
+    private func largeCall(_ dice: inout SeededRandom, _ queue: Int, _ step: Int) -> IndexCall {
+        let session = Self.session(0, self.lives[0])
+        switch dice.below(4) {
+        case 0:
+            let delay = dice.one(of: [nil, 1, 20])
+            return .enqueueMany(
+                (0..<(Self.largeMax / 2 + dice.below(Self.largeMax / 2))).map { number in
+                    var request = self.request(&dice, queue, step, number, mayHaveKey: false)
+                    request.delay = delay
+                    return request
+                }, queue: queue)
+        case 1: return .claim(Self.largeMax, queue: queue, session, settled: [])
+        case 2: return .pass(microseconds: 1000)
+        default:
+            var jobs: [JobID: FastJob] = [:]
+            for case .fast(let job) in self.given[Worker(session: session, queue: queue)] ?? [] { jobs[job.id] = job }
+            let outcome = dice.once(in: 4) ? SettledFastJob.Outcome.givenBack : .dead(.discarded)
+            let settled = jobs.values.sorted { $0.id < $1.id }.suffix(Self.largeMax)
+            return .settle(settled.map { SettledFastJob(job: $0, outcome: outcome) }, queue: queue, session)
         }
     }
 

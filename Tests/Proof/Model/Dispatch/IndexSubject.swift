@@ -151,8 +151,8 @@ struct IndexSubject: Sendable {
         let tokens = try await self.redis.pipeline(
             Self.queues.map { RedisCommand("LLEN", "{\(Self.namespace):\($0)}:wake") })
         guard tokens.contains(where: { ($0.int ?? 0) > 0 }) else { return .nothing }
-        let queue = try await self.index.waitForWork(
-            in: Self.queues, atMost: .milliseconds(10), on: self.dedicated)
+        // The limit is for a machine that is busy with something else: there is a token.
+        let queue = try await self.index.waitForWork(in: Self.queues, atMost: .seconds(60), on: self.dedicated)
         guard let queue, let place = Self.queues.firstIndex(of: queue) else { return .nothing }
         return .woken(place)
     }

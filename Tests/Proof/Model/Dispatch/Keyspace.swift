@@ -40,8 +40,20 @@ struct KeyContents: Hashable, Sendable, CustomStringConvertible {
         return self.expires.map { "\(text) until \($0)" } ?? text
     }
 
+    /// A fast job's entry as people can read it; nil: it is none.
+    static func words(entry: [UInt8]) -> String? {
+        guard entry.first == 1, let job = FastJob(bytes: entry) else { return nil }
+        let family = job.family.map { " of \(short($0))" } ?? ""
+        return "\(short(job.id)) \(job.priority)\(family) failures \(job.failures) crashes \(job.crashes)"
+    }
+
     /// Bytes as people can read them: what is no plain character is written in hexadecimal.
     static func readable(_ bytes: [UInt8]) -> String {
+        if let words = self.words(entry: bytes) { return "(\(words))" }
+        // As quarantine and the running sets hold it.
+        if bytes.first == UInt8(ascii: "f"), let words = self.words(entry: Array(bytes.dropFirst())) {
+            return "f(\(words))"
+        }
         let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []
         for byte in bytes {

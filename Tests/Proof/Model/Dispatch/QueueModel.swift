@@ -1,4 +1,4 @@
-// What one queue holds in Redis, as docs/architecture.md ("Redis") and docs/job-life.md ("Quarantine", "Fast jobs") have
+// What one queue holds in Redis, as docs/architecture.md ("Redis") and docs/job-life.md ("Quarantine", "Fast jobs") say
 // it: plain values, changed by plain functions. No I/O and no clock: whoever calls says what time it is.
 //
 // Rules kept here, beside those at each function:

@@ -85,29 +85,3 @@ enum LedgerReply: Hashable, Sendable {
     case sessions([SessionID])
     case failure(String)
 }
-
-extension LedgerCall {
-    var name: String {
-        switch self {
-        case .enqueue(let requests): requests.count == 1 ? "enqueue" : "enqueue batch"
-        case .takeDue: "take due"
-        case .finish: "finish tickets"
-        case .begin: "begin"
-        case .settle: "settle"
-        case .completeStep: "complete step"
-        case .register: "register session"
-        case .beat: "beat"
-        case .reap: "reap"
-        case .expired: "expired sessions"
-        case .running: "running"
-        case .forgetClaims: "forget claims"
-        case .cancel: "cancel"
-        case .retry: "retry"
-        case .unpark: "unpark"
-        case .repair: "repair"
-        case .reconcile: "reconcile"
-        case .advanceWatermark: "advance watermark"
-        case .pass: "time passes"
-        }
-    }
-}

@@ -68,13 +68,15 @@ struct LedgerDraw: Sendable {
         case .finish: return .finish(self.taken.filter { _ in !dice.once(in: 5) })
         case .begin:
             let known = Array(self.enqueued.suffix(12))
-            let available = model.jobs.values.filter { $0.life.state == .available }.map(\.id).sorted().prefix(12)
+            // Rather those that crashed before: else none would ever come to quarantine.
+            let available = model.jobs.values.filter { $0.life.state == .available }
+                .sorted { ($1.life.crashes, $0.id) < ($0.life.crashes, $1.id) }.prefix(12).map(\.id)
             let ids = (available + known).filter { _ in dice.once(in: 3) }
             var distinct: [JobID] = []
             for id in ids where !distinct.contains(id) { distinct.append(id) }
             let number = (self.batches[session] ?? 0) + (dice.once(in: 6) ? 0 : 1)
             self.batches[session] = number
-            return .begin(distinct, session, number: number, quarantined: dice.once(in: 4))
+            return .begin(distinct, session, number: number, quarantined: dice.once(in: 3))
         case .settle: return .settle(self.settlements(&dice, session, model), session)
         case .completeStep:
             let attempt = self.attempt(&dice, session)
@@ -173,7 +175,10 @@ struct LedgerDraw: Sendable {
     private func settlements(
         _ dice: inout SeededRandom, _ session: SessionID, _ model: LedgerModel
     ) -> [LedgerSettlement] {
-        var attempts = (self.begun[session] ?? []).filter { _ in dice.once(in: 2) }
+        var attempts = (self.begun[session] ?? []).filter { attempt in
+            let isItsOwn = model.jobs[attempt.job].map { $0.session == session && $0.life.epoch == attempt.epoch }
+            return isItsOwn == true ? !dice.once(in: 3) : dice.once(in: 8)
+        }
         if dice.once(in: 6) { attempts.append(self.attempt(&dice, session)) }
         var settlements: [LedgerSettlement] = []
         for attempt in attempts.reversed() where !settlements.contains(where: { $0.job == attempt.job }) {

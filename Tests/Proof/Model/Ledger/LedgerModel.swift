@@ -1,6 +1,6 @@
-// The ledger as docs/architecture.md ("The ledger", "Epochs and fences") and docs/job-life.md have it: what happens to a
-// job is `JobLife`'s business, here is what stands beside it: sessions and what they began, tickets, keys, requests to
-// cancel, the history. Plain values; no I/O and no clock.
+// The ledger as docs/architecture.md ("The ledger", "Epochs and fences") and docs/job-life.md have it. What happens to
+// a job is `JobLife`'s business; here is what stands beside it: sessions and what they began, tickets, keys, requests
+// to cancel, the history. Plain values; no I/O and no clock.
 //
 // A moment is a number of hours, which pass when a call says so, and within them the step of the sequence.
 
