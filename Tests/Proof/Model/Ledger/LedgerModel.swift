@@ -83,7 +83,8 @@ extension LedgerModel {
             if let key, let known = self.keys[key] {
                 guard known.payload == request.payload else {
                     self = before
-                    return .conflict(known.job, index: index)
+                    // A job of this batch goes away with it: it is not named.
+                    return .conflict(before.jobs[known.job]?.id, index: index)
                 }
                 ids.append(known.job)
                 replayed.append(true)
