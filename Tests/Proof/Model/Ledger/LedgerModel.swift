@@ -147,7 +147,8 @@ extension LedgerModel {
         _ ids: [JobID], by session: SessionID, number: Int64, quarantined: Bool
     ) -> [LedgerReply.Begun] {
         guard var owner = self.sessions[session] else { return [] }
-        let earlier = (owner.claims[number] ?? []).filter { self.jobs[$0]?.session == session }
+        // Each once, also one that the batch's number began, gave back and began again.
+        let earlier = Set(owner.claims[number] ?? []).filter { self.jobs[$0]?.session == session }
         var begun: [JobID] = []
         for id in ids where owner.end == nil {
             guard var job = self.jobs[id], job.life.isQuarantined == quarantined,
