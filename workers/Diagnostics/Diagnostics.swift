@@ -30,6 +30,8 @@ public struct DiagnosticsPlugin: WorkerPlugin {
         registry.add(CrashHandler())
         registry.add(FastCrashHandler())
         registry.add(EffectHandler())
+        registry.add(FastEffectHandler())
+        registry.add(StepsHandler())
     }
 }
 
@@ -152,11 +154,63 @@ struct Effect: AnyTargetJob {
 
 struct EffectHandler: AnyTargetHandler {
     func run(_ job: Effect, context: JobContext) async throws -> NoResult {
-        if let seconds = job.seconds { _ = try await sleep(seconds: seconds) }
+        try await note(job.note, after: job.seconds, context)
+    }
+}
+
+/// `diagnostic.fast_effect`: the same; a fast kind.
+struct FastEffect: AnyTargetJob {
+    static let kind: JobKind = "diagnostic.fast_effect"
+    static let queue: QueueName = "diagnostics"
+    static let durability: Durability = .fast
+    var note: String?
+    var seconds: Double?
+}
+
+struct FastEffectHandler: AnyTargetHandler {
+    func run(_ job: FastEffect, context: JobContext) async throws -> NoResult {
+        try await note(job.note, after: job.seconds, context)
+    }
+}
+
+private func note(_ note: String?, after seconds: Double?, _ context: JobContext) async throws -> NoResult {
+    if let seconds { _ = try await sleep(seconds: seconds) }
+    return try await context.effect { transaction in
+        try await transaction.query(insertEffect, [.text(context.job.id.description), .text(note)])
+        return NoResult()
+    }
+}
+
+private let insertEffect = "INSERT INTO diagnostic_effects (job_id, note) VALUES ($1::uuid, $2)"
+
+/// `diagnostic.steps`: in each of `steps` steps adds a row to `diagnostic_effects`, outside of any transaction, its
+/// note `step <n> <mark>` with a mark of the step's own; then, as its effect, a row `done <mark> <mark> …` of the marks
+/// that the steps returned. A step that was cut short may leave more than one row; a completed one is not run again.
+struct Steps: AnyTargetJob {
+    static let kind: JobKind = "diagnostic.steps"
+    static let queue: QueueName = "diagnostics"
+    var steps: Int
+}
+
+struct StepsHandler: AnyTargetHandler {
+    func run(_ job: Steps, context: JobContext) async throws -> NoResult {
+        guard (1...100).contains(job.steps) else {
+            throw JobFailure.discard("steps must be 1 to 100, is \(job.steps)")
+        }
+        let id = PostgresValue.text(context.job.id.description)
+        var marks: [String] = []
+        for step in 1...job.steps {
+            marks.append(
+                try await context.step("step \(step)") {
+                    let mark = String(UInt64.random(in: .min ... .max), radix: 36)
+                    try await context.database.query(insertEffect, [id, .text("step \(step) \(mark)")])
+                    return mark
+                })
+            context.progress(step, of: job.steps)
+        }
+        let note = "done " + marks.joined(separator: " ")
         return try await context.effect { transaction in
-            try await transaction.query(
-                "INSERT INTO diagnostic_effects (job_id, note) VALUES ($1::uuid, $2)",
-                [.text(context.job.id.description), .text(job.note)])
+            try await transaction.query(insertEffect, [id, .text(note)])
             return NoResult()
         }
     }
