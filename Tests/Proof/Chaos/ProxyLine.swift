@@ -89,7 +89,8 @@ final class ProxyLine {
         case .dieBefore:
             self.isFrozen = true
             return self.switchboard.kill(request)
-        case .dieAfter, .loseReply: self.isDoomed = true
+        // A startup's reply is a conversation: the client has to say its password in it.
+        case .dieAfter, .loseReply: self.isDoomed = !request.isConnect
         }
         self.outstanding.append(Outstanding(request: request, verdict: verdict))
         self.toServer(bytes)
