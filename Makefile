@@ -5,7 +5,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help dependencies build release test demo dev example bench bench-quick model spin format lint clean
+.PHONY: help dependencies build release test demo dev example bench bench-quick model spin crash-points format lint clean
 
 SWIFT ?= swift
 CONFIGURATION ?= debug
@@ -86,6 +86,12 @@ SIZE ?= small
 spin: ## Check the models of claim, lease, fence and reconcile with spin; SIZE=large takes more faults
 	@deploy/install-dependencies --proof
 	@Tests/Proof/Spin/check $(SIZE)
+
+# ARGS="--handler family.provision" is one handler; "--every 4 --one-mode" is a twelfth, by the seed.
+crash-points: dependencies ## At each store call of each handler: die before it, die after it, lose its reply
+	$(SWIFT) build -c $(CONFIGURATION) --product chorewheel
+	$(SWIFT) build -c $(CONFIGURATION) --product chorewheel-proof
+	@exec "$$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)/chorewheel-proof" crash-points $(ARGS)
 
 format: ## Lay out all Swift sources
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)
