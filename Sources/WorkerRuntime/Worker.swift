@@ -182,6 +182,15 @@ public final class Worker: QuietableService {
     private func end(_ session: WorkerSession, _ end: WorkerSession.End) async {
         switch end {
         case .lost:
+            // Redis keeps the mark of a reaped session for an hour, and loses it when it is emptied. Without it Redis
+            // gave the session jobs after its end, and nobody else looks for them there. They go back at no cost.
+            do {
+                try await self.sayFarewell(session)
+            } catch {
+                session.logger.error(
+                    "what redis gave this session after its end could not be given back",
+                    metadata: ["error": "\(error)"])
+            }
             session.logger.notice("going on under a new session")
         case .stopped:
             do {
@@ -196,7 +205,8 @@ public final class Worker: QuietableService {
 }
 
 extension Worker {
-    /// Ends a drained session in both stores, in bounded time: should a store be away, the lease ends it.
+    /// Ends a session in both stores, in bounded time: a drained one that cannot, its lease ends; a lost one was ended
+    /// by others in the ledger, and there is only what Redis holds.
     private func sayFarewell(_ session: WorkerSession) async throws {
         let reaper = SessionReaper(
             ledger: self.client.ledger, index: self.client.index, counters: self.counters, logger: session.logger)

@@ -4,6 +4,7 @@ import JobModel
 import JobQueue
 import QueueTestSupport
 import Redis
+import Synchronization
 import TestSupport
 import Testing
 import WorkerKit
@@ -22,6 +23,25 @@ private struct FastActor: PlatformHandler, WorkerPlugin {
 
     func run(_ job: FastAct, context: JobContext) async throws -> String {
         self.done.yield(job.word)
+        return job.word
+    }
+
+    func register(in registry: inout HandlerRegistry) { registry.add(self) }
+}
+
+/// Says what becomes of it. The job `first` heeds its interruption only when it is let go.
+private struct FastHolder: PlatformHandler, WorkerPlugin {
+    let name = "FastHolder"
+    let said: AsyncStream<String>.Continuation
+    let isLetGo: @Sendable () -> Bool
+
+    func run(_ job: FastAct, context: JobContext) async throws -> String {
+        self.said.yield("\(job.word) begins")
+        if job.word == "first" {
+            while !Task.isCancelled { await Task.yield() }
+            self.said.yield("\(job.word) is cut short")
+            while !self.isLetGo() { await Task.yield() }
+        }
         return job.word
     }
 
@@ -72,6 +92,41 @@ struct StrayTests {
             try await queue.withWorker(plugins: [FastActor(done: done)]) { _ in
                 let word = try await withTimeLimit("it runs", .seconds(60)) { await words.first { _ in true } }
                 #expect(word == "held")
+            }
+        }
+    }
+
+    @Test("a fast job that Redis gave a session after its end, having forgotten of that, is run by another")
+    func forgottenEnd() async throws {
+        try await QueueFixture.with { queue in
+            let (words, said) = AsyncStream.makeStream(of: String.self)
+            let isLetGo = Mutex(false)
+            var configuration = WorkerConfiguration.forTests
+            configuration.cancellationGrace = .seconds(60)
+            let holder = FastHolder(said: said) { isLetGo.withLock { $0 } }
+            try await queue.withWorker(plugins: [holder], configuration: configuration) { _ in
+                try await queue.client.enqueue(FastAct(word: "first"))
+                #expect(await words.first { _ in true } == "first begins")
+                let session = try #require(try await queue.ledger.sessions().first.flatMap { SessionID($0.id) })
+                _ = try await queue.ledger.reap(session, because: .expired)
+                #expect(await words.first { _ in true } == "first is cut short")
+                // What its claim leaves if it comes more than an hour after its end, or in a Redis that was emptied:
+                // Redis does not know that the session has ended.
+                try await queue.client.open(["elsewhere"])
+                try await queue.client.enqueue(FastAct(word: "late"), options: .init(queue: "elsewhere"))
+                let claim = try await queue.index.claim(upTo: 1, from: "elsewhere", session: .mint(), settled: [])
+                let entry = try #require(claim.entries().fast.first)
+                var leave = RedisCommand("HSET")
+                leave.append(Array("{\(queue.index.namespace):default}:run:".utf8) + session.uuid.bytes)
+                leave.append(entry.id.uuid.bytes)
+                leave.append(Array("f".utf8) + entry.bytes)
+                _ = try await queue.redis.send(leave)
+                try await queue.index.end(session)
+                isLetGo.withLock { $0 = true }
+                let late = try await withTimeLimit("it runs", .seconds(60)) {
+                    await words.first { $0 == "late begins" }
+                }
+                #expect(late == "late begins")
             }
         }
     }
