@@ -57,6 +57,25 @@ enum DocumentRules {
         }.map { Finding(makefile.path, "\($0) has no line in `make help`") }
     }
 
+    /// A document's tests, written `[Name](path/to/File.swift): "what it says"`, are in those files; and each row of
+    /// its table, `| L1 | …`, from 1 to `rows`, is there and has one.
+    static func missingTests(in document: SourceFile, rows: Int, _ files: [SourceFile]) -> [Finding] {
+        let tests = /\]\((\S+?Tests\.swift)\): "([^"]+)"/
+        let missing = document.lines.enumerated().flatMap { index, line in
+            line.matches(of: tests).compactMap { match -> Finding? in
+                let path = Self.resolve(String(match.1), from: document)
+                guard let file = files.first(where: { $0.path == path }),
+                    file.text.contains("@Test(\"\(match.2)\"") || file.text.contains("func `\(match.2)`")
+                else { return Finding(document.path, line: index + 1, "\(path) has no test \"\(match.2)\"") }
+                return nil
+            }
+        }
+        let bare = (1...rows).filter { number in
+            !document.lines.contains { $0.hasPrefix("| L\(number) |") && $0.firstMatch(of: tests) != nil }
+        }
+        return missing + bare.map { Finding(document.path, "L\($0) has no row with a test") }
+    }
+
     /// A document names all of `words`.
     static func unmentioned(_ words: [String], in file: SourceFile) -> [Finding] {
         words.filter { !file.text.contains($0) }.map { Finding(file.path, "does not mention \($0)") }

@@ -285,6 +285,22 @@ struct DocumentRuleTests {
         #expect(findings("let a = 1", from: "Gone.swift").count == 1)
     }
 
+    @Test("a test that a document names and that is not there is found, as is a row without one")
+    func namedTests() {
+        let tests = SourceFile(
+            path: "Tests/ATests.swift", text: "// A\n@Test(\"it holds\")\nfunc a() {}\nfunc `it holds, too`() {}\n")
+        func findings(_ text: String, rows: Int = 1) -> [String] {
+            DocumentRules.missingTests(in: SourceFile(path: "docs/a.md", text: text), rows: rows, [tests]).map(\.rule)
+        }
+        let row = "| L1 | lost | [A](../Tests/ATests.swift): \"it holds\" |\n"
+        #expect(findings(row).isEmpty)
+        #expect(findings(row.replacing("it holds", with: "it holds, too")).isEmpty)
+        #expect(findings(row.replacing("it holds", with: "it ho")) == ["Tests/ATests.swift has no test \"it ho\""])
+        #expect(findings(row.replacing("ATests", with: "BTests")).count == 1)
+        #expect(findings(row, rows: 2) == ["L2 has no row with a test"])
+        #expect(findings("| L1 | lost | by design |\n") == ["L1 has no row with a test"])
+    }
+
     @Test("a target that make help does not show is found")
     func makeHelp() {
         let makefile = SourceFile(path: "Makefile", text: ".PHONY: a b\na: ## does a\n\ttrue\nb: a\n\ttrue\n")

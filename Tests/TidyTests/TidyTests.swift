@@ -97,6 +97,12 @@ struct TidyTests {
         expectNone(DocumentRules.staleQuotes(self.checkout.files))
     }
 
+    @Test("each way to lose a job has tests that are there")
+    func catalogue() throws {
+        let document = try self.checkout.file("docs/reliability.md")
+        expectNone(DocumentRules.missingTests(in: document, rows: 20, self.checkout.files))
+    }
+
     @Test("make help has a line for every target")
     func makeHelp() throws {
         expectNone(DocumentRules.silentTargets(try self.checkout.file("Makefile")))
