@@ -5,7 +5,8 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help dependencies build release test demo dev example bench bench-quick model spin crash-points format lint clean
+.PHONY: help dependencies build release test demo dev example bench bench-quick model spin crash-points fuzz tsan asan \
+	mutants format lint clean
 
 SWIFT ?= swift
 CONFIGURATION ?= debug
@@ -93,6 +94,18 @@ crash-points: dependencies ## At each store call of each handler: die before it,
 	$(SWIFT) build -c $(CONFIGURATION) --product chorewheel-proof
 	@exec "$$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)/chorewheel-proof" crash-points $(ARGS)
 
+fuzz: dependencies ## Feed libFuzzer's inputs to the reader of Redis' replies and to what decodes them; MINUTES=10
+	@Tests/Fuzz/run $$(( $${MINUTES:-10} * 60 )) $(ARGS)
+
+tsan: dependencies ## Run every test under thread sanitizer; ARGS="--filter JobQueueTests" runs some
+	@Tests/Sanitizers/run thread $(ARGS)
+
+asan: dependencies ## Run the tests of the bridges to C under address sanitizer, with its search for leaks
+	@Tests/Sanitizers/run address $(ARGS)
+
+mutants: dependencies ## Plant small bugs, one at a time, and see each caught by its test; ONLY="settle-any-epoch …"
+	@Tests/Proof/Mutants/run $(ONLY)
+
 format: ## Lay out all Swift sources
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)
 
@@ -100,4 +113,4 @@ lint: ## Check the layout of all Swift sources
 	$(SWIFT) format lint --strict --recursive --parallel $(SOURCES)
 
 clean: ## Remove what builds made. Keeps .chorewheel/, the data of `make dev`
-	rm -rf .build Examples/Greeter/.build
+	rm -rf .build .build-fuzz .build-tsan .build-asan .build-mutants Examples/Greeter/.build

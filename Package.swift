@@ -167,7 +167,7 @@ let package = Package(
                 "TestSupport", "WorkerKit", "WorkerRuntime", argumentParser, logging, nioCore, nioPosix,
             ],
             path: "Tests/Proof",
-            exclude: ["Model/Clock/frozen_clock.c", "Spin"],
+            exclude: ["Model/Clock/frozen_clock.c", "Mutants", "Spin"],
             swiftSettings: strict
         ),
         tests("ProofTests", ["chorewheel-proof", "JobModel"]),
@@ -216,3 +216,18 @@ let package = Package(
         tests("LocalServersTests", ["LocalServers", "Processes", "TestSupport"]),
     ]
 )
+
+// libFuzzer over the way of Redis' replies. Built by Tests/Fuzz/run alone: it takes the fuzzer's library to link, and
+// the modules that it looks into have to report where an input leads.
+if Context.environment["CHOREWHEEL_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "chorewheel-fuzz", dependencies: ["JobModel", "JobQueue", "Redis", nioCore, nioEmbedded],
+            path: "Tests/Fuzz", exclude: ["Corpus", "run", "words.dict"], swiftSettings: strict))
+    let reporting = SwiftSetting.unsafeFlags([
+        "-enable-testing", "-sanitize-coverage=edge,indirect-calls,trace-cmp,inline-8bit-counters,pc-table",
+    ])
+    for target in package.targets where ["JobModel", "JobQueue", "Redis"].contains(target.name) {
+        target.swiftSettings?.append(reporting)
+    }
+}

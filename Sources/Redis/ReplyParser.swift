@@ -55,7 +55,7 @@ final class ReplyParser {
     }
 
     private func readerError() -> RedisError {
-        RedisError(.protocolViolation, String(cString: chiredis_reader_error(self.reader)))
+        RedisError(.protocolViolation, self.builder.refusal ?? String(cString: chiredis_reader_error(self.reader)))
     }
 }
 
@@ -71,6 +71,8 @@ private final class ReplyBuilder {
 
     private var levels: [Level] = []
     private var finished: RedisValue?
+    /// Why a callback refused an element; hiredis says "out of memory" then.
+    var refusal: String?
 
     func open(_ count: Int) {
         guard count > 0 else { return self.add(.array([])) }
@@ -101,6 +103,12 @@ private func replyFunctions() -> redisReplyObjectFunctions {
     redisReplyObjectFunctions(
         createString: { task, text, length in
             let bytes = UnsafeBufferPointer(start: text, count: length)
+            // hiredis (0.14, 1.2) passes over the two bytes behind a bulk string without a look, though it has waited
+            // for them. What is no line break there was not the end: all that follows would be read wrongly.
+            let end = UnsafeBufferPointer(start: text.map { $0 + length }, count: 2)
+            if let task, task.pointee.type == REDIS_REPLY_STRING, !end.elementsEqual([0x0D, 0x0A]) {
+                return refuse(task, "a bulk string does not end where it was said to")
+            }
             return build(task) { builder, type in
                 switch type {
                 case REDIS_REPLY_STATUS:
@@ -118,6 +126,13 @@ private func replyFunctions() -> redisReplyObjectFunctions {
         createNil: { task in build(task) { builder, _ in builder.add(.null) } },
         freeObject: { _ in }
     )
+}
+
+/// A null result: hiredis ends with an error.
+private func refuse(_ task: UnsafePointer<redisReadTask>, _ why: String) -> UnsafeMutableRawPointer? {
+    guard let builder = task.pointee.privdata else { return nil }
+    Unmanaged<ReplyBuilder>.fromOpaque(builder).takeUnretainedValue().refusal = why
+    return nil
 }
 
 private func build(

@@ -81,6 +81,24 @@ struct DispatchTests {
         }
     }
 
+    @Test("what a dead session claimed goes back once, however often the session is taken back")
+    func reapTwice() async throws {
+        try await QueueFixture.with { queue in
+            let jobs = Self.waiting(4)
+            try await queue.index.push(jobs, to: .default)
+            let dead = SessionID.mint()
+            _ = try await queue.index.claim(upTo: 4, from: .default, session: dead, settled: [])
+            #expect(try await queue.index.reap(dead, from: .default, crashed: true).hints == 4)
+            #expect(try await queue.index.reap(dead, from: .default, crashed: true).hints == 0)
+            let heir = SessionID.mint()
+            #expect(
+                try await queue.index.claim(upTo: 4, from: .default, session: heir, settled: []).durable
+                    == jobs.map(\.id))
+            #expect(try await queue.index.reap(dead, from: .default, crashed: true).hints == 0)
+            #expect(try await queue.index.audit(.default).durableWaiting == 0)
+        }
+    }
+
     @Test("settled ids leave the running set with the next claim")
     func acknowledge() async throws {
         try await QueueFixture.with { queue in
@@ -149,6 +167,23 @@ struct DispatchTests {
         }
     }
 
+    @Test("a ticket stays until Redis has its job")
+    func failedPush() async throws {
+        try await QueueFixture.with { queue in
+            let id = try await queue.client.enqueue(Ping(text: "a")).id
+            let gone = queue.redis.makeDedicatedClient()
+            await gone.close()
+            let unheard = Dispatcher(
+                ledger: queue.ledger, index: DispatchIndex(redis: gone, namespace: queue.index.namespace),
+                logger: queue.logger)
+            await #expect(throws: (any Error).self) { try await unheard.dispatchDue() }
+            let dispatcher = Dispatcher(ledger: queue.ledger, index: queue.index, logger: queue.logger)
+            #expect(try await dispatcher.dispatchDue() == 1)
+            let claim = try await queue.index.claim(upTo: 1, from: .default, session: .mint(), settled: [])
+            #expect(claim.durable == [id])
+        }
+    }
+
     @Test("a dispatcher that can open no connection to listen on dispatches all the same")
     func deafDispatcher() async throws {
         try await QueueFixture.with { queue in
@@ -186,6 +221,18 @@ struct DispatchTests {
             _ = try await queue.index.claim(upTo: 12, from: .default, session: .mint(), settled: [])
             #expect(try await reconciler.reconcile().pushed == 12)
             #expect(try await queue.index.audit(.default).durableWaiting == 30)
+        }
+    }
+
+    @Test("the reconciler leaves no job out between its pages, whatever the order of their ids")
+    func manyPages() async throws {
+        try await QueueFixture.with { queue in
+            let ids = (0..<1200).map { _ in JobID.mint() }
+            let requests = try ids.reversed().map { try JobRequest(Ping(text: "a"), options: .init(id: $0)) }
+            _ = try await queue.ledger.enqueue(requests)
+            let reconciler = Reconciler(ledger: queue.ledger, index: queue.index, logger: queue.logger)
+            #expect(try await reconciler.reconcile().pushed == ids.count)
+            #expect(try await queue.index.audit(.default).durableWaiting == ids.count)
         }
     }
 

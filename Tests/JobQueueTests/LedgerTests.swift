@@ -188,6 +188,25 @@ struct LedgerTests {
         }
     }
 
+    @Test("an old epoch settles nothing, not in the same session either")
+    func settleIsFencedWithinASession() async throws {
+        try await QueueFixture.with { queue in
+            let id = try await queue.client.enqueue(Ping(text: "a")).id
+            let session = try await queue.session()
+            _ = try await queue.ledger.begin([id], session: session, number: 1)
+            // Given up, as a handler that hangs is; the session then begins it again, while the handler still runs.
+            let givenBack = SettledAttempt(id: id, epoch: 1, settlement: .giveBack)
+            #expect(try await queue.ledger.settle([givenBack], session: session) == [id])
+            #expect(try await queue.ledger.begin([id], session: session, number: 2).map(\.epoch) == [2])
+            let running = try await queue.life(id)
+            for settlement in [Settlement.succeeded, .retry(after: .seconds(60)), .dead(spent: true, .discarded)] {
+                let stale = SettledAttempt(id: id, epoch: 1, settlement: settlement)
+                #expect(try await queue.ledger.settle([stale], session: session).isEmpty, "\(settlement)")
+                #expect(try await queue.life(id) == running, "\(settlement)")
+            }
+        }
+    }
+
     @Test("a session that was ended begins nothing")
     func endedSessionBeginsNothing() async throws {
         try await QueueFixture.with { queue in
@@ -281,6 +300,36 @@ struct LedgerTests {
             #expect(record.state == "dead")
             #expect(record.reason == DeathReason.poison.rawValue)
             #expect(record.attempts?.count { $0.outcome == "crashed" } == JobLimits.crashesMax + 1)
+        }
+    }
+
+    @Test("ending a session takes back what it runs, with a ticket each, and leaves what it settled")
+    func reapLeavesTheSettled() async throws {
+        try await QueueFixture.with { queue in
+            let done = try await queue.client.enqueue(Ping(text: "done")).id
+            let running = try await queue.client.enqueue(Ping(text: "running")).id
+            let session = try await queue.session()
+            _ = try await queue.ledger.begin([done, running], session: session, number: 1)
+            let success = SettledAttempt(id: done, epoch: 1, settlement: .succeeded)
+            #expect(try await queue.ledger.settle([success], session: session) == [done])
+            try await queue.platform.query("DELETE FROM job_dispatches")
+            #expect(try await queue.ledger.reap(session, because: .died)?.map(\.id) == [running])
+            #expect(try await queue.life(done).state == .succeeded)
+            #expect(try await queue.ledger.takeDue(limit: 10).map(\.job.id) == [running])
+        }
+    }
+
+    @Test("a job that a person gave up while it ran is not tried again")
+    func cancelledWhileRunning() async throws {
+        try await QueueFixture.with { queue in
+            let id = try await queue.client.enqueue(Ping(text: "a")).id
+            let session = try await queue.session()
+            _ = try await queue.ledger.begin([id], session: session, number: 1)
+            _ = try await queue.ledger.cancel(id)
+            #expect(try await queue.life(id).state == .running)
+            let failed = SettledAttempt(id: id, epoch: 1, settlement: .retry(after: .zero))
+            #expect(try await queue.ledger.settle([failed], session: session) == [id])
+            #expect(try await queue.life(id).state == .cancelled)
         }
     }
 

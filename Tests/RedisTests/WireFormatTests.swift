@@ -115,7 +115,9 @@ import Testing
 
     @Test(
         "what is not RESP2 is a protocol violation",
-        arguments: ["HTTP/1.1 400 Bad Request\r\n", "%1\r\n", "\0\r\n"])
+        arguments: [
+            "HTTP/1.1 400 Bad Request\r\n", "%1\r\n", "\0\r\n", "$2\r\nabc\r\n", "*1\r\n$0\r\nab", "$3\r\nabc\n\r",
+        ])
     func nonsense(text: String) throws {
         let error = #expect(throws: RedisError.self) { try self.parse([Array(text.utf8)[...]]) }
         #expect(error?.code == .protocolViolation)

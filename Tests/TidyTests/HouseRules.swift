@@ -15,14 +15,14 @@ enum HouseRules {
             "StripeWebhookWorker",
         ],
         ["ControlPlane", "DevStack", "Doctor", "QueueTestSupport", "WorkerCatalog"],
-        ["chorewheel", "chorewheel-bench", "chorewheel-proof"],
+        ["chorewheel", "chorewheel-bench", "chorewheel-fuzz", "chorewheel-proof"],
     ]
 
     /// The one importer of each C library.
     static let importers = ["CLibPQ": "Postgres", "CHiredis": "Redis"]
 
     /// What tests are made of, and links only with its like.
-    static let testTargets: Set<String> = ["QueueTestSupport", "TestSupport", "chorewheel-proof"]
+    static let testTargets: Set<String> = ["QueueTestSupport", "TestSupport", "chorewheel-fuzz", "chorewheel-proof"]
 
     /// Dependencies point downwards, and every target has its floor.
     static func upwardDependencies(_ manifest: PackageManifest, floors: [[String]] = floors) -> [Finding] {

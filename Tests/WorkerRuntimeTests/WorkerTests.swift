@@ -161,6 +161,31 @@ struct WorkerTests {
         }
     }
 
+    @Test("an effect of an attempt that was fenced leaves nothing behind")
+    func fencedEffect() async throws {
+        try await QueueFixture.with { queue in
+            let plugin = Actor { _, context in
+                if context.job.epoch == 1 {
+                    let record = try await queue.ledger.job(context.job.id)
+                    let session = try #require(record?.sessionID.flatMap { SessionID($0) })
+                    _ = try await queue.ledger.reap(session, because: .expired)
+                }
+                return try await context.effect { transaction in
+                    try await transaction.query(
+                        "INSERT INTO diagnostic_effects (job_id) VALUES ($1::uuid)",
+                        [.text(context.job.id.description)])
+                    return "by epoch \(context.job.epoch)"
+                }
+            }
+            try await queue.withWorker(plugins: [plugin]) { _ in
+                let id = try await queue.client.enqueue(Act(word: "x")).id
+                try await queue.wait(for: id, toBe: .succeeded)
+                #expect(try await queue.ledger.job(id)?.result == .string("by epoch 2"))
+                #expect(try await queue.count("SELECT count(*) FROM diagnostic_effects") == 1)
+            }
+        }
+    }
+
     @Test("a completed step is not done again")
     func steps() async throws {
         try await QueueFixture.with { queue in

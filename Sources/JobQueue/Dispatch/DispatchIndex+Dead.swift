@@ -56,6 +56,28 @@ public struct DeadFastJob: Codable, Sendable, Hashable {
         let moment = Date(timeIntervalSince1970: Double(diedAt) / 1000)
         self.diedAt = moment.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }
+
+    /// The ids in a range of the sorted set of the dead: every other element, a score after each.
+    static func ids(_ died: RedisValue) -> [[UInt8]] {
+        let died = died.array ?? []
+        return stride(from: 0, to: died.count - 1, by: 2).compactMap { died[$0].bytes }
+    }
+
+    /// The dead of a range of the sorted set, with their graves in the same order.
+    static func list(died: RedisValue, graves: RedisValue) -> [DeadFastJob] {
+        let scores = died.array ?? []
+        return zip(Self.ids(died), graves.array ?? []).enumerated().compactMap { position, found in
+            DeadFastJob(id: found.0, diedAt: Self.time(scores[2 * position + 1]), grave: found.1.bytes)
+        }
+    }
+
+    /// Milliseconds since 1970, up to the year 9999; 0 for what is no such time: a score may be anything.
+    private static func time(_ score: RedisValue) -> Int {
+        guard let time = score.string.flatMap({ Double($0) }), (0..<253_402_300_800_000).contains(time) else {
+            return 0
+        }
+        return Int(time)
+    }
 }
 
 /// What a person decides of a dead fast job.
@@ -78,18 +100,13 @@ extension DispatchIndex {
         range.append(offset)
         range.append(offset + limit - 1)
         range.append("WITHSCORES")
-        let died = try await self.redis.send(range).array ?? []
-        let ids = stride(from: 0, to: died.count - 1, by: 2).compactMap { died[$0].bytes }
+        let died = try await self.redis.send(range)
+        let ids = DeadFastJob.ids(died)
         guard !ids.isEmpty else { return [] }
         var lookup = RedisCommand("HMGET")
         lookup.append("\(self.base(queue)):graves")
         for id in ids { lookup.append(id) }
-        let graves = try await self.redis.send(lookup).array ?? []
-        return zip(ids, graves).enumerated().compactMap { position, found in
-            DeadFastJob(
-                id: found.0, diedAt: died[2 * position + 1].string.flatMap { Double($0) }.map { Int($0) } ?? 0,
-                grave: found.1.bytes)
-        }
+        return DeadFastJob.list(died: died, graves: try await self.redis.send(lookup))
     }
 
     /// Decides of dead fast jobs. - Returns: Those that were dead, and are not any more.

@@ -207,16 +207,7 @@ public struct DispatchIndex: Sendable {
             command.append(canCare ? 1 : 0)
             command.append(last.map { "\($0)" } ?? "")
         }
-        guard let values = reply.array, values.count >= 3 else {
-            throw JobQueueError(.corrupt, "beat.lua returned \(reply)")
-        }
-        return Heartbeat(
-            isKnown: try values[0].requireInt() == 1,
-            isCaretaker: try values[1].requireInt() == 1,
-            generation: values[2].string.flatMap { Int64($0) },
-            time: values.count > 3 ? try values[3].requireInt() : nil,
-            deaths: values.dropFirst(4).compactMap { $0.bytes.flatMap { NotedDeath(bytes: $0) } }
-        )
+        return try Heartbeat(reply)
     }
 
     /// Sessions that are known here and have not beaten for their lease. Once they are taken back from every queue,

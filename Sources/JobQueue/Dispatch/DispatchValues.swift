@@ -46,6 +46,10 @@ public struct Claim: Sendable, Hashable {
         self.quarantined = quarantined
         self.durable = [JobID](joined: ids)
         self.encoded = values.dropFirst(4)
+        // Whoever counted it and could not read it would leave it running for ever.
+        guard self.encoded.allSatisfy({ if case .bytes = $0 { true } else { false } }) else {
+            throw JobQueueError(.corrupt, "claim_jobs of queue \(queue) returned an entry that is no string")
+        }
     }
 
     /// How many jobs were claimed.
@@ -148,6 +152,22 @@ public struct Heartbeat: Sendable, Hashable {
     public var time: Int?
     /// Workers whose jobs were given back since the heartbeat before.
     public var deaths: [NotedDeath]
+}
+
+extension Heartbeat {
+    /// Reads the reply of beat.lua.
+    init(_ reply: RedisValue) throws {
+        guard let values = reply.array, values.count >= 3 else {
+            throw JobQueueError(.corrupt, "beat.lua returned \(reply)")
+        }
+        self.init(
+            isKnown: try values[0].requireInt() == 1,
+            isCaretaker: try values[1].requireInt() == 1,
+            generation: values[2].string.flatMap { Int64($0) },
+            time: values.count > 3 ? try values[3].requireInt() : nil,
+            deaths: values.dropFirst(4).compactMap { $0.bytes.flatMap { NotedDeath(bytes: $0) } }
+        )
+    }
 }
 
 /// What a queue holds in Redis.
