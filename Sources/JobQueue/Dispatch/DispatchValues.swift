@@ -15,6 +15,8 @@ public struct Claim: Sendable, Hashable {
         case closed
         /// The session was reaped: it must not go on.
         case gone
+        /// A key that every claim needs is not what it ought to be; nothing was claimed, or let go of.
+        case damaged
     }
 
     public var state: State
@@ -25,27 +27,19 @@ public struct Claim: Sendable, Hashable {
     public var nextDue: Duration?
     /// How many jobs of the queue wait to be run alone: `DispatchIndex.claimQuarantined` gives those.
     public var quarantined: Int
+    /// Keys of another type than they ought to be, which were passed over; `doctor` says what to do about them.
+    public var damaged: [String]
 
-    init(_ reply: RedisValue, queue: QueueName) throws(JobQueueError) {
-        guard let values = reply.array, let state = values.first?.string.flatMap({ State(rawValue: $0) }) else {
-            throw JobQueueError(.corrupt, "claim_jobs of queue \(queue) returned no state")
-        }
+    init(
+        state: State, durable: [JobID] = [], encoded: ArraySlice<RedisValue> = [], nextDue: Duration? = nil,
+        quarantined: Int = 0, damaged: [String] = []
+    ) {
         self.state = state
-        self.durable = []
-        self.quarantined = 0
-        guard state != .gone else {
-            self.encoded = []
-            return
-        }
-        guard values.count >= 4, let due = values[1].int, let quarantined = values[2].int, let ids = values[3].bytes,
-            ids.count % 16 == 0
-        else {
-            throw JobQueueError(.corrupt, "claim_jobs of queue \(queue) returned a reply of another shape")
-        }
-        self.nextDue = due < 0 ? nil : .milliseconds(due)
+        self.durable = durable
+        self.encoded = encoded
+        self.nextDue = nextDue
         self.quarantined = quarantined
-        self.durable = [JobID](joined: ids)
-        self.encoded = values.dropFirst(4)
+        self.damaged = damaged
     }
 
     /// How many jobs were claimed.
@@ -85,7 +79,8 @@ public struct UnreadableEntry: Sendable, Hashable {
     public let bytes: [UInt8]
     public let why: String
 
-    /// By which the running set knows it: the same bytes that claim_jobs.lua takes.
+    /// By which the running set knows it: the same bytes that claim_jobs.lua takes. (It has put away already what is
+    /// not readable up to there.)
     var field: [UInt8] {
         let lane = self.bytes.count > 5 ? Int(self.bytes[5]) : 0
         return Array(self.bytes.dropFirst(6 + lane).prefix(16))
