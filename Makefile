@@ -5,7 +5,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help dependencies build release test demo dev example bench bench-quick model spin format lint clean
+.PHONY: help dependencies build release test demo dev example bench bench-quick model spin clocks disk-full format lint clean
 
 SWIFT ?= swift
 CONFIGURATION ?= debug
@@ -86,6 +86,18 @@ SIZE ?= small
 spin: ## Check the models of claim, lease, fence and reconcile with spin; SIZE=large takes more faults
 	@deploy/install-dependencies --proof
 	@Tests/Proof/Spin/check $(SIZE)
+
+# Each ends in a line that says what it saw.
+clocks: dependencies ## Workers whose clocks are an hour wrong, or jump, change no lease, schedule or epoch
+	@deploy/install-dependencies --proof
+	$(SWIFT) build -c $(CONFIGURATION) --product chorewheel
+	$(SWIFT) build -c $(CONFIGURATION) --product chorewheel-proof
+	@exec "$$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)/chorewheel-proof" clocks $(ARGS)
+
+disk-full: dependencies ## Fill the disk under each server, and Redis' memory, under load. Needs root
+	$(SWIFT) build -c $(CONFIGURATION) --product chorewheel
+	$(SWIFT) build -c $(CONFIGURATION) --product chorewheel-proof
+	@exec "$$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)/chorewheel-proof" disk-full $(ARGS)
 
 format: ## Lay out all Swift sources
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)
