@@ -5,8 +5,8 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help dependencies build release test demo dev example bench bench-quick model spin crash-points fuzz tsan asan \
-	mutants format lint clean
+.PHONY: help dependencies build release test demo dev example bench bench-quick model spin crash-points clocks \
+	disk-full fuzz tsan asan mutants format lint clean
 
 SWIFT ?= swift
 CONFIGURATION ?= debug
@@ -105,6 +105,18 @@ asan: dependencies ## Run the tests of the bridges to C under address sanitizer,
 
 mutants: dependencies ## Plant small bugs, one at a time, and see each caught by its test; ONLY="settle-any-epoch …"
 	@Tests/Proof/Mutants/run $(ONLY)
+
+# Each ends in a line that says what it saw.
+clocks: dependencies ## Workers whose clocks are an hour wrong, or jump, change no lease, schedule or epoch
+	@deploy/install-dependencies --proof
+	$(SWIFT) build -c $(CONFIGURATION) --product chorewheel
+	$(SWIFT) build -c $(CONFIGURATION) --product chorewheel-proof
+	@exec "$$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)/chorewheel-proof" clocks $(ARGS)
+
+disk-full: dependencies ## Fill the disk under each server, and Redis' memory, under load. Needs root
+	$(SWIFT) build -c $(CONFIGURATION) --product chorewheel
+	$(SWIFT) build -c $(CONFIGURATION) --product chorewheel-proof
+	@exec "$$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)/chorewheel-proof" disk-full $(ARGS)
 
 format: ## Lay out all Swift sources
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)

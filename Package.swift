@@ -192,7 +192,7 @@ let package = Package(
             "DrillTests",
             [
                 "JobModel", "JobQueue", "LocalServers", "Postgres", "Processes", "QueueTestSupport", "Redis",
-                "TestSupport", logging,
+                "TestSupport", "WorkerKit", "WorkerRuntime", logging,
             ]),
         tests("TidyTests", ["JobModel"]),
         tests(

@@ -11,10 +11,12 @@ extension Examination {
     func checkQueues() async throws -> [Finding] {
         let ledger = self.client.ledger
         let queues = try await ledger.queueSwitches()
-        var findings: [Finding] = []
+        var findings = try await self.checkPool()
         for (queue, isPaused) in queues.map({ ($0.queue, $0.isPaused) }) {
+            let inspected = try await self.checkIndex(of: queue)
+            findings += inspected.findings
             let audit = try await self.client.index.audit(queue)
-            for fault in audit.faults {
+            for fault in audit.faults where !inspected.keys.contains(where: { fault.contains($0) }) {
                 findings.append(
                     .fail("queue \(queue)", fault, remedy: "pause the queue and report it with the output of this"))
             }

@@ -96,7 +96,7 @@ extension RedisValue {
     }
 
     /// What it is, without its contents.
-    var shape: String {
+    public var shape: String {
         switch self {
         case .null: "null"
         case .integer: "an integer"

@@ -53,11 +53,12 @@ public func trouble(of error: any Error) -> Trouble {
 }
 
 /// Whether the database cannot be reached, has no connection to spare, or went away under the job (57P01 to 57P03:
-/// it is being shut down, has crashed, is starting). Not the job's fault, so it costs no attempt.
+/// it is being shut down, has crashed, is starting), or has no room on its disk (53100). Not the job's fault, so it
+/// costs no attempt.
 private func isDatabaseDown(_ error: PostgresError) -> Bool {
     switch error.code {
     case .connectionFailed, .connectionLost, .poolExhausted: true
-    case .server: ["57P01", "57P02", "57P03"].contains(error.sqlState?.rawValue)
+    case .server: ["53100", "57P01", "57P02", "57P03"].contains(error.sqlState?.rawValue)
     case .timeout, .cancelled, .poolClosed, .invalidConfiguration, .decoding, .protocolViolation: false
     }
 }

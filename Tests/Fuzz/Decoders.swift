@@ -18,16 +18,20 @@ func exploreDecoders(_ reply: RedisValue) {
 }
 
 private func exploreReply(_ reply: RedisValue) {
-    if let claim = refusable({ () throws(JobQueueError) in try Claim(reply, queue: "default") }) {
+    let claim = refusable { () throws(JobQueueError) in
+        try ScriptReply(DispatchIndex.Script.claim, reply).claim(of: "default")
+    }
+    if let claim {
         let (fast, unreadable) = claim.entries()
         check(claim.count == claim.durable.count + fast.count + unreadable.count, "a claim lost some of \(reply)")
         for entry in unreadable { _ = SettledFast.dead(entry) }
         if claim.state != .gone, let elements = reply.array {
             let durable = (elements[3].bytes?.count ?? 0) / 16
-            check(claim.count == elements.count - 4 + durable, "a claim lost some of \(reply)")
+            check(claim.count == elements.count - 5 + durable, "a claim lost some of \(reply)")
         }
     }
-    if let beat = try? Heartbeat(reply), let elements = reply.array {
+    let beat = refusable { () throws(JobQueueError) in try ScriptReply(DispatchIndex.Script.beat, reply).heartbeat() }
+    if let beat, let elements = reply.array {
         check(beat.deaths.count <= elements.count, "a heartbeat told of more than was in \(reply)")
     }
     if let graves = reply.array, let died = graves.first {

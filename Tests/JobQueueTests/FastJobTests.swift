@@ -191,13 +191,42 @@ struct FastJobTests {
 
             let claim = try await queue.index.claim(upTo: 9, from: .default, session: session, settled: [])
             #expect(claim.entries().fast.map(\.id) == [good])
+            #expect(claim.entries().unreadable == [])
+            let dead = try await queue.index.deadFastJobs(of: .default, limit: 10)
+            #expect(dead.map(\.reason) == ["undecodable"])
+            #expect(dead.first?.error?.message.contains("version 9") == true)
+            let graves = try await queue.redis.send(RedisCommand("HVALS", "\(base):graves")).requireArray()
+            let grave = try #require(graves.first?.bytes)
+            #expect(Array(grave.suffix(entry.count)) == entry)
+        }
+    }
+
+    @Test("an entry whose end is damaged is kept among the dead under its own id, and the rest goes on")
+    func damagedEntry() async throws {
+        try await QueueFixture.with { queue in
+            let session = SessionID.mint()
+            let id = try await queue.client.enqueue(FastPing(text: "damaged")).id
+            var entry = try await queue.index.claim(upTo: 1, from: .default, session: session, settled: []).entries()
+                .fast[0].bytes
+            #expect(try await queue.index.settle([.acknowledged(id)], of: .default, session: session) == [])
+            // The length of its kind: more than there is.
+            entry[22] = 255
+            let base = "{\(queue.index.namespace):default}"
+            var push = RedisCommand("RPUSH", "\(base):f:1:")
+            push.append(entry)
+            _ = try await queue.redis.send(push)
+            _ = try await queue.redis.send(RedisCommand("RPUSH", "\(base):ring:1", "f"))
+            let good = try await queue.client.enqueue(FastPing(text: "good")).id
+
+            let claim = try await queue.index.claim(upTo: 9, from: .default, session: session, settled: [])
+            #expect(claim.entries().fast.map(\.id) == [good])
             let unreadable = try #require(claim.entries().unreadable.first)
             #expect(unreadable.bytes == entry)
             #expect(try await queue.index.settle([.dead(unreadable)], of: .default, session: session) == [])
             let dead = try await queue.index.deadFastJobs(of: .default, limit: 10)
             #expect(dead.map(\.id) == [id.description])
             #expect(dead.first?.reason == "undecodable")
-            #expect(dead.first?.error?.message.contains("version 9") == true)
+            #expect(dead.first?.error?.message.contains("no whole kind") == true)
         }
     }
 }

@@ -74,6 +74,8 @@ extension Problem {
                     ? "The database went away before it answered: the request may or may not have been done. "
                         + "Send it again with the same Idempotency-Key."
                     : "The database cannot be reached. Nothing was done; try again.")
+        case .server where error.sqlState == .diskFull:
+            self.init(.unavailable, "The database's disk is full. Nothing was done; try again when there is room.")
         case .server where error.canRetry: self.init(.unavailable, "The database is busy. Nothing was done; try again.")
         case .server where error.sqlState == .undefinedTable || error.sqlState?.rawValue == "42883":
             self.init(.unavailable, "The platform database is not migrated yet. Nothing was done; try again.")
@@ -83,7 +85,11 @@ extension Problem {
     }
 
     private init(redis error: RedisError) {
-        if error.canRetry || error.code == .closed {
+        if error.code == .server, error.prefix == "OOM" {
+            self.init(.unavailable, "Redis' memory is full: it takes no fast jobs. Try again when there is room.")
+        } else if error.code == .server, error.prefix == "MISCONF" {
+            self.init(.unavailable, "Redis cannot write to its disk: it takes no fast jobs. Try again when it can.")
+        } else if error.canRetry || error.code == .closed {
             self.init(.unavailable, "Redis cannot be reached, and this needs it; try again.")
         } else {
             self.init(.internalError, "Something went wrong here. The request id finds it in the log.")

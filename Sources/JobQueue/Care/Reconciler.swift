@@ -51,7 +51,15 @@ public struct Reconciler: Sendable {
     /// - Parameter mayRest: Leaves three quarters of the time to the workers, who have nearly all of this already.
     private func pass(from start: Int64, pages: Int, mayRest: Bool) async throws -> Report {
         var report = Report(next: start)
-        for known in try await self.ledger.queueSwitches() { try await self.index.set(known) }
+        for known in try await self.ledger.queueSwitches() {
+            do {
+                try await self.index.set(known)
+            } catch let error where error.isOfOneQueue {
+                self.logger.error(
+                    "redis cannot be told of a queue; chorewheel doctor says why",
+                    metadata: ["queue": "\(known.queue)", "error": "\(error)"])
+            }
+        }
         report.repaired = try await self.ledger.repair()
         var last: JobID?
         for _ in 0..<pages {

@@ -118,6 +118,6 @@ extension DispatchIndex {
             command.append(decision.rawValue)
             for id in ids { command.append(id) }
         }
-        return (reply.array ?? []).compactMap { $0.bytes.flatMap { JobID(bytes: $0) } }
+        return try ScriptReply(Script.decideDead, reply).ids("decided")
     }
 }

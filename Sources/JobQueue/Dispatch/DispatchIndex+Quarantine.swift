@@ -18,7 +18,7 @@ extension DispatchIndex {
             command.append(session)
             for id in settled { command.append(id) }
         }
-        return try Claim(reply, queue: queue)
+        return try ScriptReply(Script.claimQuarantined, reply).claim(of: queue)
     }
 
     /// Whether quarantined jobs wait in one of the queues that is open. One command while none waits anywhere.
@@ -47,9 +47,10 @@ extension DispatchIndex {
     ///
     /// - Returns: False when another session has it, or no quarantined job waits.
     public func takeTurn(_ session: SessionID, in queue: QueueName, for lease: Duration) async throws -> Bool {
-        try await self.redis.run(Script.takeTurn, keys: [self.base(queue)]) { command in
+        let reply = try await self.redis.run(Script.takeTurn, keys: [self.base(queue)]) { command in
             command.append(session)
             command.append(lease.wholeMilliseconds)
-        }.requireInt() == 1
+        }
+        return try ScriptReply(Script.takeTurn, reply).int("whether it has the turn") == 1
     }
 }

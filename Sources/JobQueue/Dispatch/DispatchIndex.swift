@@ -38,8 +38,8 @@ public struct DispatchIndex: Sendable {
         static let setQueueState = onEntries("set_queue_state", EmbeddedText.setQueueState)
         static let decideDead = onEntries("decide_dead", EmbeddedText.decideDead)
         static let audit = onEntries("audit_queue", EmbeddedText.auditQueue)
+        static let beat = onEntries("beat", EmbeddedText.beat)
         static let takeTurn = RedisScript(name: "take_turn", source: EmbeddedText.takeTurn)
-        static let beat = RedisScript(name: "beat", source: EmbeddedText.beat)
         static let forget = RedisScript(name: "forget_session", source: EmbeddedText.forgetSession)
         static let noteDeath = RedisScript(name: "note_death", source: EmbeddedText.noteDeath)
         static let addCounters = RedisScript(name: "add_counters", source: EmbeddedText.addCounters)
@@ -48,7 +48,8 @@ public struct DispatchIndex: Sendable {
         private static func onEntries(_ name: String, _ source: String) -> RedisScript {
             RedisScript(
                 name: name,
-                source: "local crashes_max = \(JobLimits.crashesMax)\n" + EmbeddedText.entries + source)
+                source: "local crashes_max = \(JobLimits.crashesMax)\n"
+                    + "local dead_max = \(JobLimits.deadFastJobsMax)\n" + EmbeddedText.entries + source)
         }
     }
 
@@ -56,14 +57,15 @@ public struct DispatchIndex: Sendable {
     @discardableResult
     public func push(_ jobs: [WaitingJob], to queue: QueueName) async throws -> Int {
         guard !jobs.isEmpty else { return 0 }
-        return try await self.redis.run(Script.pushDurable, keys: [self.base(queue)]) { command in
+        let reply = try await self.redis.run(Script.pushDurable, keys: [self.base(queue)]) { command in
             for job in jobs {
                 if job.isQuarantined { command.append("q") } else { command.append(job.priority.rawValue) }
                 command.append(job.family?.uuid.bytes ?? [])
                 command.append(Int(job.seq))
                 command.append(job.id)
             }
-        }.requireInt()
+        }
+        return try ScriptReply(Script.pushDurable, reply).int("how many jobs were not there")
     }
 
     /// How many entries one call of push_fast.lua takes: Redis does nothing else meanwhile.
@@ -86,11 +88,7 @@ public struct DispatchIndex: Sendable {
         let reply = try await self.redis.run(Script.pushFast, keys: [self.base(queue)]) { command in
             Self.append([entry], delay: delay, key: key, to: &command)
         }
-        guard let bytes = reply.bytes, !bytes.isEmpty else { return nil }
-        guard let holder = FastKey.Holder(bytes: bytes) else {
-            throw JobQueueError(.corrupt, "an idempotency key of queue \(queue) holds \(bytes.count) bytes")
-        }
-        return holder
+        return try ScriptReply(Script.pushFast, reply).keyHolder()
     }
 
     private static func append(
@@ -120,7 +118,7 @@ public struct DispatchIndex: Sendable {
             command.append(count)
             for id in settled { command.append(id) }
         }
-        return try Claim(reply, queue: queue)
+        return try ScriptReply(Script.claim, reply).claim(of: queue)
     }
 
     /// Drops hints of jobs that are settled: nobody is to look for them.
@@ -151,7 +149,7 @@ public struct DispatchIndex: Sendable {
                 command.append(note)
             }
         }
-        return (reply.array ?? []).compactMap { $0.bytes.flatMap { JobID(bytes: $0) } }
+        return try ScriptReply(Script.settleFast, reply).ids("fenced")
     }
 
     /// Takes back what a session holds in a queue. - Parameter crashed: Counts as a crash of each fast job.
@@ -186,11 +184,7 @@ public struct DispatchIndex: Sendable {
             command.append(JobLimits.deadFastJobsMax)
             for id in ids { command.append(id) }
         }
-        let counts = reply.array ?? []
-        guard counts.count == 3, let poison = counts[2].bytes else {
-            throw JobQueueError(.corrupt, "take_back returned \(reply)")
-        }
-        return (try counts[0].requireInt(), try counts[1].requireInt(), [JobID](joined: poison))
+        return try ScriptReply(Script.takeBack, reply).takenBack()
     }
 
     /// A heartbeat; see beat.lua. - Parameter last: The time that the one before told: deaths since then are told.
@@ -207,7 +201,7 @@ public struct DispatchIndex: Sendable {
             command.append(canCare ? 1 : 0)
             command.append(last.map { "\($0)" } ?? "")
         }
-        return try Heartbeat(reply)
+        return try ScriptReply(Script.beat, reply).heartbeat()
     }
 
     /// Sessions that are known here and have not beaten for their lease. Once they are taken back from every queue,
@@ -269,14 +263,7 @@ public struct DispatchIndex: Sendable {
     /// Counts what a queue holds and checks its invariants.
     public func audit(_ queue: QueueName) async throws -> IndexAudit {
         let reply = try await self.redis.run(Script.audit, keys: [self.base(queue)]) { _ in }
-        guard let values = reply.array, values.count >= 7 else {
-            throw JobQueueError(.corrupt, "audit_queue returned \(reply)")
-        }
-        return IndexAudit(
-            durableWaiting: try values[0].requireInt(), fastWaiting: try values[1].requireInt(),
-            durableQuarantined: try values[2].requireInt(), fastQuarantined: try values[3].requireInt(),
-            fastDelayed: try values[4].requireInt(), fastDead: try values[5].requireInt(),
-            lanes: try values[6].requireInt(), faults: values.dropFirst(7).compactMap(\.string))
+        return try ScriptReply(Script.audit, reply).audit()
     }
 
     /// Checks that Redis keeps what it is given.

@@ -15,6 +15,8 @@ public struct Claim: Sendable, Hashable {
         case closed
         /// The session was reaped: it must not go on.
         case gone
+        /// A key that every claim needs is not what it ought to be; nothing was claimed, or let go of.
+        case damaged
     }
 
     public var state: State
@@ -25,31 +27,19 @@ public struct Claim: Sendable, Hashable {
     public var nextDue: Duration?
     /// How many jobs of the queue wait to be run alone: `DispatchIndex.claimQuarantined` gives those.
     public var quarantined: Int
+    /// Keys of another type than they ought to be, which were passed over; `doctor` says what to do about them.
+    public var damaged: [String]
 
-    init(_ reply: RedisValue, queue: QueueName) throws(JobQueueError) {
-        guard let values = reply.array, let state = values.first?.string.flatMap({ State(rawValue: $0) }) else {
-            throw JobQueueError(.corrupt, "claim_jobs of queue \(queue) returned no state")
-        }
+    init(
+        state: State, durable: [JobID] = [], encoded: ArraySlice<RedisValue> = [], nextDue: Duration? = nil,
+        quarantined: Int = 0, damaged: [String] = []
+    ) {
         self.state = state
-        self.durable = []
-        self.quarantined = 0
-        guard state != .gone else {
-            self.encoded = []
-            return
-        }
-        guard values.count >= 4, let due = values[1].int, let quarantined = values[2].int, let ids = values[3].bytes,
-            ids.count % 16 == 0
-        else {
-            throw JobQueueError(.corrupt, "claim_jobs of queue \(queue) returned a reply of another shape")
-        }
-        self.nextDue = due < 0 ? nil : .milliseconds(due)
+        self.durable = durable
+        self.encoded = encoded
+        self.nextDue = nextDue
         self.quarantined = quarantined
-        self.durable = [JobID](joined: ids)
-        self.encoded = values.dropFirst(4)
-        // Whoever counted it and could not read it would leave it running for ever.
-        guard self.encoded.allSatisfy({ if case .bytes = $0 { true } else { false } }) else {
-            throw JobQueueError(.corrupt, "claim_jobs of queue \(queue) returned an entry that is no string")
-        }
+        self.damaged = damaged
     }
 
     /// How many jobs were claimed.
@@ -89,7 +79,8 @@ public struct UnreadableEntry: Sendable, Hashable {
     public let bytes: [UInt8]
     public let why: String
 
-    /// By which the running set knows it: the same bytes that claim_jobs.lua takes.
+    /// By which the running set knows it: the same bytes that claim_jobs.lua takes. (It has put away already what is
+    /// not readable up to there.)
     var field: [UInt8] {
         let lane = self.bytes.count > 5 ? Int(self.bytes[5]) : 0
         return Array(self.bytes.dropFirst(6 + lane).prefix(16))
@@ -152,22 +143,6 @@ public struct Heartbeat: Sendable, Hashable {
     public var time: Int?
     /// Workers whose jobs were given back since the heartbeat before.
     public var deaths: [NotedDeath]
-}
-
-extension Heartbeat {
-    /// Reads the reply of beat.lua.
-    init(_ reply: RedisValue) throws {
-        guard let values = reply.array, values.count >= 3 else {
-            throw JobQueueError(.corrupt, "beat.lua returned \(reply)")
-        }
-        self.init(
-            isKnown: try values[0].requireInt() == 1,
-            isCaretaker: try values[1].requireInt() == 1,
-            generation: values[2].string.flatMap { Int64($0) },
-            time: values.count > 3 ? try values[3].requireInt() : nil,
-            deaths: values.dropFirst(4).compactMap { $0.bytes.flatMap { NotedDeath(bytes: $0) } }
-        )
-    }
 }
 
 /// What a queue holds in Redis.

@@ -8,7 +8,8 @@ extension Ledger {
     ///
     /// - Parameter number: The batch's number, unique within the session.
     /// - Parameter quarantined: Begins only jobs that are to be run alone; false: only others.
-    /// - Returns: Those begun; the others were not available any more, or not here, or the session has ended.
+    /// - Returns: Those begun; the others were not available any more, or not here, or the session has ended; or their
+    /// rows hold what cannot be, and they are dead now.
     public func begin(
         _ ids: [JobID], session: SessionID, number: Int64, quarantined: Bool = false
     ) async throws -> [BegunJob] {
@@ -19,7 +20,22 @@ extension Ledger {
                 .int(JobLimits.crashesMax), .bool(quarantined),
             ])
         var names = KnownNames()
-        return try rows.map { try BegunJob($0, &names) }
+        var jobs: [BegunJob] = []
+        jobs.reserveCapacity(rows.count)
+        var unreadable: [SettledAttempt] = []
+        for row in rows {
+            do {
+                jobs.append(try BegunJob(row, &names))
+            } catch {
+                unreadable.append(
+                    SettledAttempt(
+                        id: try row.jobID(at: 0), epoch: Int64(try row.int(at: 9)),
+                        settlement: .dead(spent: false, .undecodable), error: AttemptError(error)))
+            }
+        }
+        // Edited into what no handler can have: dead, as a payload that cannot be read, and in nobody's way.
+        if !unreadable.isEmpty { _ = try await self.settle(unreadable, session: session) }
+        return jobs
     }
 
     /// Records outcomes. An attempt whose epoch, or session, is not the job's any more is fenced: nothing of its job

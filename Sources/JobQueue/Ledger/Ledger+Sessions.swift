@@ -36,11 +36,12 @@ extension Ledger {
         }
     }
 
-    /// Those of the sessions that have ended.
+    /// Those of the sessions that have ended, or that the ledger does not know: it hears of each before Redis does.
     public func endedSessions(of sessions: [SessionID]) async throws -> [SessionID] {
         guard !sessions.isEmpty else { return [] }
         return try await self.query(
-            "SELECT id FROM worker_sessions WHERE id = ANY ($1::uuid[]) AND ended_at IS NOT NULL",
+            "SELECT s.id FROM unnest($1::uuid[]) AS s (id) LEFT JOIN worker_sessions w ON w.id = s.id "
+                + "WHERE w.id IS NULL OR w.ended_at IS NOT NULL",
             [.array(sessions.map(\.description))]
         ).compactMap { SessionID(try $0.string("id")) }
     }

@@ -90,12 +90,19 @@ final class Caretaker: Sendable {
         var backoff = Backoff()
         while !Task.isCancelled {
             do {
+                // What keeps one session's jobs in Redis does not keep another's.
+                var failure: (any Error)?
                 for (id, lastHeard) in self.state.withLock({ $0.expired }) {
-                    try await reaper.reap(
-                        id, because: .expired, lease: self.session.configuration.lease, diedAt: lastHeard)
+                    do {
+                        try await reaper.reap(
+                            id, because: .expired, lease: self.session.configuration.lease, diedAt: lastHeard)
+                    } catch let error where error.isOfOneQueue {
+                        failure = error
+                    }
                     self.state.withLock { _ = $0.expired.removeValue(forKey: id) }
                 }
                 try await self.finishReaping(reaper)
+                if let failure { throw failure }
                 backoff.reset()
                 await self.mustReap.wait(atMost: self.session.configuration.lease)
             } catch {
@@ -110,9 +117,15 @@ final class Caretaker: Sendable {
     /// was away then, or they died themselves.
     private func finishReaping(_ reaper: SessionReaper) async throws {
         let overdue = try await self.session.index.overdueSessions()
+        var failure: (any Error)?
         for id in try await self.session.ledger.endedSessions(of: overdue) {
-            try await reaper.reap(id, because: .expired)
+            do {
+                try await reaper.reap(id, because: .expired)
+            } catch let error where error.isOfOneQueue {
+                failure = error
+            }
         }
+        if let failure { throw failure }
     }
 
     private func keepReconciling() async {

@@ -47,14 +47,25 @@ public struct SessionReaper: Sendable {
         // Counted store by store: when the next call fails, this one is not done again.
         if end != .stopped { self.counters.reaped(jobs: jobs.count, poison: poison.count) }
         var fast = (running: 0, poison: [JobID]())
+        var failure: (any Error)?
         for known in try await self.ledger.queueSwitches() {
-            // A hint of a dead job would only wake a process for nothing.
-            try await self.index.drop(hints: poison, of: session, in: known.queue)
-            let counts = try await self.index.reap(session, from: known.queue, crashed: end != .stopped)
-            if end != .stopped { self.counters.reaped(jobs: counts.fast, poison: counts.poison.count) }
-            fast.running += counts.fast
-            fast.poison += counts.poison
+            do {
+                // A hint of a dead job would only wake a process for nothing.
+                try await self.index.drop(hints: poison, of: session, in: known.queue)
+            } catch let error where error.isOfOneQueue {
+                self.logger.debug("hints could not be dropped", metadata: ["error": "\(error)"])
+            }
+            do {
+                let counts = try await self.index.reap(session, from: known.queue, crashed: end != .stopped)
+                if end != .stopped { self.counters.reaped(jobs: counts.fast, poison: counts.poison.count) }
+                fast.running += counts.fast
+                fast.poison += counts.poison
+            } catch let error where error.isOfOneQueue {
+                // The other queues' jobs do not wait for this one's to be mended. The session is not forgotten.
+                failure = error
+            }
         }
+        if let failure { throw failure }
         try await self.index.end(session)
         for job in poison + fast.poison {
             self.logger.error(

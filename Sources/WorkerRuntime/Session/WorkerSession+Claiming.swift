@@ -96,7 +96,7 @@ extension WorkerSession {
         }
         guard pass.claimed == 0, self.isWorking else { return }
         let wait = min(pass.nextDue ?? Self.longestWait, Self.longestWait)
-        let woken = try await self.index.waitForWork(in: self.queues, atMost: wait, on: waiting)
+        let woken = try await self.waitForWork(atMost: wait, on: waiting)
         // Where there is something is asked first.
         if let place = woken.flatMap({ self.queues.firstIndex(of: $0) }) { rounds.rotation = place }
     }
@@ -105,7 +105,8 @@ extension WorkerSession {
     /// nothing is being taken in: then all that was claimed here is running, or settled and not yet forgotten.
     func giveBackStrays() async throws {
         for queue in self.queues {
-            let held = try await self.index.running(of: self.id, in: queue)
+            guard let held = try await self.sparing(queue, { try await self.index.running(of: self.id, in: queue) })
+            else { continue }
             guard !held.isEmpty else { continue }
             let known = self.slots.jobs.union(self.acknowledgements.ids(of: queue))
             let strays = held.filter { !known.contains($0) }
@@ -135,22 +136,34 @@ extension WorkerSession {
             guard free > 0, self.isWorking else { break }
             let queue = queues[(rotation + offset) % queues.count]
             let settled = self.acknowledgements.take(queue)
-            let claim: Claim
+            let answer: Claim?
             do {
-                // Shielded: a claim cut short would leave jobs with a session that does not know of them.
-                claim = try await Task(executorPreference: self.index.redis.executor) {
-                    quarantined
-                        ? try await self.index.claimQuarantined(from: queue, session: self.id, settled: settled)
-                        : try await self.index.claim(upTo: free, from: queue, session: self.id, settled: settled)
-                }.value
+                answer = try await self.sparing(queue) {
+                    // Shielded: a claim cut short would leave jobs with a session that does not know of them.
+                    try await Task(executorPreference: self.index.redis.executor) {
+                        quarantined
+                            ? try await self.index.claimQuarantined(from: queue, session: self.id, settled: settled)
+                            : try await self.index.claim(upTo: free, from: queue, session: self.id, settled: settled)
+                    }.value
+                }
             } catch {
                 self.acknowledgements.restore(settled, queue)
                 throw error
+            }
+            guard let claim = answer else {
+                self.acknowledgements.restore(settled, queue)
+                continue
+            }
+            for key in claim.damaged {
+                self.damage.tell(
+                    "a key of redis is not what it ought to be, and was passed over; chorewheel doctor says what to do",
+                    ["queue": "\(queue)", "key": "\(key)"], self.logger)
             }
             if claim.state == .gone {
                 self.lose("redis ended this session: it had not been heard of for too long")
                 return (claimed, nil, [])
             }
+            if claim.state == .damaged { self.acknowledgements.restore(settled, queue) }
             if claim.quarantined > 0 { haveQuarantined.append(queue) }
             claimed += claim.count
             if let due = claim.nextDue { nextDue = min(nextDue ?? due, due) }

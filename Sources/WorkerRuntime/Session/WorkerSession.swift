@@ -39,6 +39,8 @@ final class WorkerSession: Sendable {
     let acknowledgements: Acknowledgements
     private let phase = Mutex(Phase.working)
     let phaseChanged = WakeSignal()
+    /// What was found damaged in Redis, and said.
+    let damage = DamageLog()
     let nextClaim = Mutex<Int64>(0)
     /// When Redis last heard of this session, by its clock.
     let lastBeat = Mutex<Int?>(nil)

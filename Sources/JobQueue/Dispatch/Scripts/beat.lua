@@ -13,25 +13,35 @@
 --          microseconds; the deaths that were noted since the heartbeat before. What follows the generation is missing
 --          with status 0.
 -- The caretaker is an economy, not a safety: everything it does is safe when two do it.
+-- A key of another type than ours is left as it is, for doctor to name, and stops no worker: without the sessions each
+-- is known, without the caretaker's key each is one, without the generation Redis counts as alive.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local session = ARGV[1]
-local generation = redis.call('GET', KEYS[3]) or ''
-if ARGV[4] ~= '1' and not redis.call('ZSCORE', KEYS[1], session) then
+local generation = try('GET', KEYS[3])
+generation = generation == nil and '0' or generation or ''
+-- nil: the key is of another type; false: it has no such session.
+local known = try('ZSCORE', KEYS[1], session)
+if ARGV[4] ~= '1' and known == false then
     return {0, 0, generation}
 end
-redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), session)
+if known ~= nil then
+    redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), session)
+end
 local micros = time[1] * 1000000 + time[2]
-local deaths = ARGV[6] == '' and {} or redis.call('ZRANGEBYSCORE', KEYS[4], '(' .. ARGV[6], '+inf')
+local deaths = ARGV[6] ~= '' and try('ZRANGEBYSCORE', KEYS[4], '(' .. ARGV[6], '+inf') or {}
 local function reply(is_caretaker)
     return {1, is_caretaker, generation, micros, unpack(deaths)}
 end
-local holder = redis.call('GET', KEYS[2])
+local holder = try('GET', KEYS[2])
 if ARGV[5] ~= '1' then
     if holder == session then
         redis.call('DEL', KEYS[2])
     end
     return reply(0)
+end
+if holder == nil then
+    return reply(1)
 end
 if holder and holder ~= session then
     return reply(0)

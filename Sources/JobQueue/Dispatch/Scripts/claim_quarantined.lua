@@ -15,17 +15,22 @@ local refusal = admit(base, session, 2)
 if refusal then
     return refusal
 end
-local popped = redis.call('ZPOPMIN', base .. ':quarantine')
+local popped = try('ZPOPMIN', base .. ':quarantine')
+if not popped then
+    return {'empty', -1, 0, '', {base .. ':quarantine'}}
+end
 local left = redis.call('ZCARD', base .. ':quarantine')
-local reply = {left > 0 and 'more' or 'empty', -1, left, ''}
+local reply = {left > 0 and 'more' or 'empty', -1, left, '', {}}
 local member = popped[1]
-if member and member:sub(1, 1) == 'd' then
+local length = member and lane_length(member:sub(2))
+if member and member:sub(1, 1) == 'd' and #member == 17 then
     reply[4] = member:sub(2)
     redis.call('HSET', run, reply[4], 'q' .. popped[2])
-elseif member then
+elseif length and member:sub(1, 1) == 'f' then
     local entry = member:sub(2)
-    local lane = entry:byte(6)
-    reply[5] = entry
-    redis.call('HSET', run, entry:sub(7 + lane, 22 + lane), 'f' .. entry)
+    reply[6] = entry
+    redis.call('HSET', run, entry:sub(7 + length, 22 + length), 'f' .. entry)
+elseif member then
+    put_away(base, member, 'it was among the quarantined jobs, and is none')
 end
 return reply

@@ -13,21 +13,31 @@
 -- Keys: base:f:<priority>:<lane> lists entries; base:due is a sorted set of entries by due time in milliseconds.
 local base, priority, lane, delay = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 if ARGV[4] ~= '' then
-    local name = base .. ':key:' .. ARGV[4]
-    local known = redis.call('SET', name, ARGV[5], 'NX', 'GET', 'PX', ARGV[6])
+    local known = redis.call('GET', base .. ':key:' .. ARGV[4])
     if known then
         return known
     end
+end
+-- Last: a key that is kept without its job would answer for it.
+local function keep_key()
+    if ARGV[4] ~= '' then
+        redis.call('SET', base .. ':key:' .. ARGV[4], ARGV[5], 'PX', ARGV[6])
+    end
+    return ''
 end
 if delay > 0 then
     local due = milliseconds() + delay
     for i = 7, #ARGV do
         redis.call('ZADD', base .. ':due', due, ARGV[i])
     end
-    return ''
+    return keep_key()
 end
 local key = base .. ':f:' .. priority .. ':' .. lane
-local before = redis.call('EXISTS', key)
+local before = redis.call('LLEN', key)
+if before == 0 then
+    -- A ring of another type is an error before anything is put in.
+    redis.call('LLEN', base .. ':ring:' .. priority)
+end
 for first = 7, #ARGV, 4000 do
     redis.call('RPUSH', key, unpack(ARGV, first, math.min(first + 3999, #ARGV)))
 end
@@ -35,4 +45,4 @@ if before == 0 then
     redis.call('RPUSH', base .. ':ring:' .. priority, 'f' .. lane)
 end
 wake(base)
-return ''
+return keep_key()

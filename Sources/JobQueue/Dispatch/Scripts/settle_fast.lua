@@ -9,11 +9,13 @@
 --          'g' given back to the head of its lane · 'r<milliseconds>' to be run again after a delay
 --          'x' dead (the note says why, a line of JSON)
 -- Returns  the ids that were fenced: they are not this session's any more, and nothing of them changed. (What a live
---          session holds nobody takes from it: acknowledgements are fenced all, or not at all.)
+--          session holds nobody takes from it: acknowledgements are fenced all, or not at all.) All are, when the
+--          session's running set is a key of another type.
 local base, session, most, acknowledged, fenced = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3]), {}
 local run = base .. ':run:' .. session
 local last = 3 + acknowledged
-if acknowledged > 0 and redis.call('EXISTS', base .. ':gone:' .. session) == 1 then
+local is_whole = try('HLEN', run)
+if acknowledged > 0 and (not is_whole or redis.call('EXISTS', base .. ':gone:' .. session) == 1) then
     for i = 4, last do
         fenced[#fenced + 1] = ARGV[i]
     end
@@ -24,15 +26,17 @@ else
 end
 for i = last + 1, #ARGV, 4 do
     local act, id, entry = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-    if redis.call('HDEL', run, id) == 0 then
+    if not is_whole or redis.call('HDEL', run, id) == 0 then
         fenced[#fenced + 1] = id
     elseif act == 'g' then
         put('LPUSH', base, entry)
         wake(base)
     elseif act == 'x' then
-        bury(base, id, entry, ARGV[i + 3], most)
+        if not bury(base, id, entry, ARGV[i + 3], most) then
+            put_off(base, entry, mending)
+        end
     else
-        redis.call('ZADD', base .. ':due', milliseconds() + tonumber(act:sub(2)), entry)
+        put_off(base, entry, tonumber(act:sub(2)))
     end
 end
 return fenced

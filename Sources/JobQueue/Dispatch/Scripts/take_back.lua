@@ -14,42 +14,42 @@ local held, hints, back, dead = {}, 0, 0, {}
 if ARGV[4] then
     for first = 4, #ARGV, 4000 do
         local last = math.min(first + 3999, #ARGV)
-        for i, value in ipairs(redis.call('HMGET', run, unpack(ARGV, first, last))) do
+        for i, value in ipairs(try('HMGET', run, unpack(ARGV, first, last)) or {}) do
             if value then
                 held[#held + 1] = ARGV[first + i - 1]
                 held[#held + 1] = value
+                redis.call('HDEL', run, ARGV[first + i - 1])
             end
         end
-        redis.call('HDEL', run, unpack(ARGV, first, last))
     end
 else
-    held = redis.call('HGETALL', run)
+    held = try('HGETALL', run) or {}
+    -- First what frees memory: a Redis that has none left refuses a script whose first write takes some.
+    if held[1] then
+        redis.call('DEL', run)
+    end
     redis.call('SET', base .. ':gone:' .. session, '1', 'EX', 3600)
-    redis.call('DEL', run)
 end
 for i = 1, #held, 2 do
     local id, value = held[i], held[i + 1]
-    local class = value:sub(1, 1)
-    if class == 'q' then
-        quarantine(base, 'd' .. id, value:sub(2))
+    local class, entry = value:sub(1, 1), value:sub(2)
+    local priority, seq, lane = value:match('^d([012]):(%d+):(.*)$')
+    if #id == 16 and value:find('^q%d+$') then
+        quarantine(base, 'd' .. id, entry)
         hints = hints + 1
-    elseif class == 'd' then
-        local priority, seq, lane = value:match('^d(%d):(%d+):(.*)$')
-        local key = base .. ':d:' .. priority .. ':' .. lane
+    elseif #id == 16 and priority then
         -- It may be back by its ticket already: then its lane is in the ring.
-        if redis.call('ZADD', key, 'NX', seq, id) == 1 and redis.call('ZCARD', key) == 1 then
-            redis.call('RPUSH', base .. ':ring:' .. priority, 'd' .. lane)
-        end
+        put_hint(base, priority, lane, seq, id)
         hints = hints + 1
+    elseif class ~= 'f' or not lane_length(entry) then
+        put_away(base, id .. value, 'a session held it, and it is neither an id of the ledger nor an entry')
     else
-        local entry = value:sub(2)
         local crashes = entry:byte(2)
         if crashed then
             crashes = math.min(crashes + 1, 255)
             entry = entry:sub(1, 1) .. string.char(crashes) .. entry:sub(3)
         end
-        if crashed and crashes > crashes_max then
-            bury(base, id, entry, '{"reason":"poison"}', most)
+        if crashed and crashes > crashes_max and bury(base, id, entry, '{"reason":"poison"}', most) then
             dead[#dead + 1] = id
         else
             put('LPUSH', base, entry)

@@ -7,8 +7,9 @@
 -- Keys: base:turn is the session whose turn it is; expires. An economy, not a safety: each of two that have it runs its
 -- job alone all the same.
 local turn, session = KEYS[1] .. ':turn', ARGV[1]
-local holder = redis.call('GET', turn)
-if holder and holder ~= session then
+local holder = redis.pcall('GET', turn)
+-- (A key of another type is nobody's turn: doctor names it.)
+if type(holder) == 'table' or holder and holder ~= session then
     return 0
 end
 if redis.call('EXISTS', KEYS[1] .. ':quarantine') == 0 then

@@ -19,6 +19,8 @@ WITH lax AS MATERIALIZED (
            started_at = clock_timestamp()
       FROM live
      WHERE j.id = ANY ($1::uuid[]) AND j.state = 'available' AND (j.crashes >= $4::integer) = $5::boolean
+       -- Edited to the end of their range: such a job is not begun, and keeps no other.
+       AND j.attempt < 2147483647 AND j.epoch < 9223372036854775807
     RETURNING j.id, j.kind, j.queue, j.family_id, j.payload::text AS payload, j.payload_version, j.attempt, j.failures,
         j.crashes, j.epoch, j.max_attempts, j.idempotency_key
 ), noted AS (

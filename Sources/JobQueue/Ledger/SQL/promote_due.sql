@@ -3,7 +3,7 @@
 --
 -- $1 integer  how many at most      $2 integer  crashes from which on a job is quarantined
 -- Returns a row for each ticket: ticket, id, queue, family_id, priority, seq, quarantined, runnable (false: the ticket
--- was stale).
+-- was stale, or the queue's name was edited into what cannot be one).
 -- Two dispatchers at once do no harm: both put the same ids, and putting is idempotent.
 -- Not waited for until it is on disk: what a crash of the server loses of it is done again, since the ticket is still
 -- there.
@@ -21,8 +21,9 @@ WITH lax AS MATERIALIZED (
             OR (j.state = 'scheduled' AND j.due_at <= clock_timestamp()))
     RETURNING j.id
 )
-SELECT d.ticket, j.id, j.queue, j.family_id, j.priority, j.seq, j.crashes >= $2::integer AS quarantined,
-    (j.state = 'available' OR p.id IS NOT NULL) AS runnable
+SELECT d.ticket, j.id, CASE WHEN j.queue ~ '^[a-z][a-z0-9_.-]{0,63}$' THEN j.queue ELSE 'default' END AS queue,
+    j.family_id, j.priority, j.seq, j.crashes >= $2::integer AS quarantined,
+    (j.state = 'available' OR p.id IS NOT NULL) AND j.queue ~ '^[a-z][a-z0-9_.-]{0,63}$' AS runnable
 FROM due d JOIN jobs j ON j.id = d.job_id LEFT JOIN promoted p ON p.id = j.id
 UNION ALL
 -- A ticket whose job was deleted: nothing to put, and the ticket goes.

@@ -10,6 +10,7 @@
 -- $7 jsonb[]   errors              $8 jsonb[]   results
 -- $9 uuid      the session
 -- Returns the ids settled; one that is missing was fenced: another attempt has the job, and nothing of it changed.
+-- Numbers that were edited into what cannot be are held at their bounds: one such row must not keep the others.
 WITH item AS (
     -- A job that a person gave up while it ran is not run again: nobody else will read the request.
     SELECT i.id, i.epoch, i.delay_ms, i.reason, i.spent, i.error, i.result,
@@ -24,8 +25,9 @@ WITH item AS (
                WHEN 'succeeded' THEN 'succeeded' WHEN 'retried' THEN 'scheduled' WHEN 'snoozed' THEN 'scheduled'
                WHEN 'parked' THEN 'parked' WHEN 'dead' THEN 'dead' WHEN 'cancelled' THEN 'cancelled'
                WHEN 'given_back' THEN 'available' END,
-           attempt = j.attempt - (i.outcome IN ('parked', 'given_back'))::int,
-           failures = j.failures + (i.outcome = 'retried' OR (i.outcome = 'dead' AND i.spent))::int,
+           attempt = GREATEST(j.attempt - (i.outcome IN ('parked', 'given_back'))::int, 0),
+           failures = j.failures
+               + (j.failures < 2147483647 AND (i.outcome = 'retried' OR (i.outcome = 'dead' AND i.spent)))::int,
            session_id = NULL,
            reason = CASE WHEN i.outcome IN ('parked', 'dead') THEN i.reason END,
            error = COALESCE(i.error, j.error),
