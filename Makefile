@@ -5,8 +5,8 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help dependencies build release test demo dev example bench bench-quick model spin crash-points clocks \
-	disk-full fuzz tsan asan mutants format lint clean
+.PHONY: help dependencies build release test demo dev example bench bench-quick model spin crash-points soak \
+	drill-zombie clocks disk-full fuzz tsan asan mutants format lint clean
 
 SWIFT ?= swift
 CONFIGURATION ?= debug
@@ -117,6 +117,20 @@ disk-full: dependencies ## Fill the disk under each server, and Redis' memory, u
 	$(SWIFT) build -c $(CONFIGURATION) --product chorewheel
 	$(SWIFT) build -c $(CONFIGURATION) --product chorewheel-proof
 	@exec "$$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)/chorewheel-proof" disk-full $(ARGS)
+
+# Optimised, as what is deployed. MINUTES=30 SEED=7; what was broken keeps its servers' data and logs. Half a minute of
+# build, the minutes, and up to four to drain.
+MINUTES ?= 3
+SEED ?=
+soak: dependencies ## Kill, stop, cut, slow and restart everything under load for MINUTES, then compare what was promised
+	$(SWIFT) build -c release --product chorewheel
+	$(SWIFT) build -c release --product chorewheel-proof
+	@exec "$$($(SWIFT) build -c release --show-bin-path)/chorewheel-proof" soak --minutes $(MINUTES) \
+		$(if $(SEED),--seed $(SEED)) $(ARGS)
+
+drill-zombie: dependencies ## A worker freezes past its lease, another does its job, the first wakes up: watch, in 15 seconds
+	$(SWIFT) build -c $(CONFIGURATION) --product chorewheel
+	@Examples/Zombie/drill "$$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)"
 
 format: ## Lay out all Swift sources
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)

@@ -6,7 +6,9 @@ internal import ArgumentParser
 struct Proof: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "chorewheel-proof", abstract: "Shows that nothing is lost and nothing doubled, whatever dies.",
-        subcommands: [ModelCommand.self, CrashPointsCommand.self, ClocksCommand.self, DiskFullCommand.self])
+        subcommands: [
+            ModelCommand.self, CrashPointsCommand.self, SoakCommand.self, ClocksCommand.self, DiskFullCommand.self,
+        ])
 
     /// Runs what the command line says.
     static func entry() async { await Self.main() }

@@ -131,6 +131,27 @@ struct StrayTests {
         }
     }
 
+    @Test("what a session claimed after Redis had forgotten its end goes back, though it died of that")
+    func forgottenEndOfTheDead() async throws {
+        try await QueueFixture.with { queue in
+            // Ended while it was suspended; then Redis was emptied, and it woke up before it could be told.
+            let ended = SessionID.mint()
+            _ = try await queue.ledger.register(
+                SessionRegistration(
+                    id: ended, host: "here", pid: 1, version: "test", queues: [.default], kinds: [], concurrency: 1))
+            _ = try await queue.ledger.reap(ended, because: .expired)
+            try await queue.client.enqueue(FastAct(word: "claimed"))
+            #expect(
+                try await queue.index.claim(upTo: 1, from: .default, session: ended, settled: []).entries().fast.count
+                    == 1)
+            let (words, done) = AsyncStream.makeStream(of: String.self)
+            try await queue.withWorker(plugins: [FastActor(done: done)]) { _ in
+                let word = try await withTimeLimit("it runs", .seconds(60)) { await words.first { _ in true } }
+                #expect(word == "claimed")
+            }
+        }
+    }
+
     @Test("a batch is settled when each attempt of it is, whatever other attempts the jobs have")
     func batches() {
         let loose = Acknowledgements()

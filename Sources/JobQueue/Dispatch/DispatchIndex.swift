@@ -168,6 +168,19 @@ public struct DispatchIndex: Sendable {
         return (try await self.redis.send(command).array ?? []).compactMap { $0.bytes.flatMap { JobID(bytes: $0) } }
     }
 
+    /// Those of the sessions that hold jobs in a queue.
+    public func holders(among sessions: [SessionID], in queue: QueueName) async throws -> [SessionID] {
+        guard !sessions.isEmpty else { return [] }
+        let base = self.base(queue)
+        let commands = sessions.map { session in
+            var command = RedisCommand("EXISTS", key: base)
+            command.append(Array("\(base):run:".utf8) + session.uuid.bytes)
+            return command
+        }
+        let replies = try await self.redis.pipeline(commands)
+        return try zip(sessions, replies).filter { try $1.throwingErrors().requireInt() == 1 }.map(\.0)
+    }
+
     /// Gives back, at no cost, jobs that a live session holds and does not know of. - Returns: How many.
     public func giveBack(_ ids: [JobID], of session: SessionID, in queue: QueueName) async throws -> Int {
         guard !ids.isEmpty else { return 0 }

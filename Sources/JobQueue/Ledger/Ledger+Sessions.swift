@@ -46,6 +46,15 @@ extension Ledger {
         ).compactMap { SessionID(try $0.string("id")) }
     }
 
+    /// The sessions that ended a short while ago, the newest first; no more than a thousand.
+    public func endedSessions(within time: Duration) async throws -> [SessionID] {
+        try await self.query(
+            "SELECT id FROM worker_sessions WHERE ended_at > clock_timestamp() - make_interval(secs => $1::float8) "
+                + "ORDER BY ended_at DESC LIMIT 1000",
+            [.double(time / .seconds(1))]
+        ).compactMap { SessionID(try $0.string("id")) }
+    }
+
     /// Ends a session and takes its running jobs back; a job that was aboard too often is dead. When the session
     /// stopped in order, what it still held is given back at no cost.
     ///

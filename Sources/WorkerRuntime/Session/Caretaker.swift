@@ -113,12 +113,22 @@ final class Caretaker: Sendable {
         }
     }
 
+    /// For how long Redis remembers of a session that it may claim nothing more (take_back.lua).
+    private static let goneFor: Duration = .seconds(3600)
+
     /// Gives back what Redis holds of sessions that the ledger ended: whoever ended them did not get to it, as Redis
-    /// was away then, or they died themselves.
+    /// was away then, or they died themselves; or Redis has forgotten since then that they may claim nothing more, and
+    /// one that was suspended woke up and claimed.
     private func finishReaping(_ reaper: SessionReaper) async throws {
-        let overdue = try await self.session.index.overdueSessions()
+        let (index, ledger) = (self.session.index, self.session.ledger)
+        let overdue = try await index.overdueSessions()
+        var toReap = Set(try await ledger.endedSessions(of: overdue))
+        let ended = try await ledger.endedSessions(within: Self.goneFor)
+        for known in try await ledger.queueSwitches() {
+            toReap.formUnion(try await index.holders(among: ended, in: known.queue))
+        }
         var failure: (any Error)?
-        for id in try await self.session.ledger.endedSessions(of: overdue) {
+        for id in toReap {
             do {
                 try await reaper.reap(id, because: .expired)
             } catch let error where error.isOfOneQueue {
