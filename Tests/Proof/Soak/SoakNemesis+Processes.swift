@@ -19,12 +19,24 @@ extension SoakNemesis {
         try await self.seeEnd(of: [pid])
     }
 
-    /// SIGSTOP until the ledger has ended its session, then SIGCONT.
+    /// SIGSTOP until the ledger has ended its session, then SIGCONT. Every other time the worker is stopped where it
+    /// hurts most: its effects written, its transactions open, and only the settlements left.
     func stopWorker(_ random: inout SeededRandom) async throws {
         let pool = random.one(of: self.pools)
         let pid = try await self.worker(of: pool, &random)
-        kill(pid, SIGSTOP)
         defer { kill(pid, SIGCONT) }
+        if random.chance(0.5) {
+            let wait = random.seconds(0.5...1.5)
+            try await self.stack.withConnection { connection in
+                try await connection.transaction { connection in
+                    try await connection.query("LOCK TABLE diagnostic_effects", timeout: .seconds(20))
+                    try await Task.sleep(for: wait)
+                    kill(pid, SIGSTOP)
+                }
+            }
+        } else {
+            kill(pid, SIGSTOP)
+        }
         guard Self.state(of: pid) != nil else { throw NotSeen("the process was gone") }
         self.record.note("stopped worker \(pid) of \(pool.name)")
         try await self.see("the session of a stopped worker is ended", within: Self.patience) {
