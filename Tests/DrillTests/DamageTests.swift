@@ -247,6 +247,12 @@ struct DamageTests {
             ) { _ in
                 try await eventually("the worker is there") { try await !queue.ledger.sessions().isEmpty }
                 let session = try #require(try await queue.ledger.sessions().first.flatMap { SessionID($0.id) })
+                // A new Redis is filled first, and marked with its generation in the end.
+                try await eventually("redis has its generation") {
+                    try await queue.redis.send(
+                        RedisCommand("EXISTS", "{\(queue.index.namespace)}:generation")
+                    ).requireInt() == 1
+                }
                 for name in ["sessions", "caretaker", "generation", "deaths"] {
                     // In one step: the worker writes them all the time.
                     let script = "redis.call('DEL', KEYS[1]); return redis.call('HSET', KEYS[1], 'garbage', '1')"
