@@ -31,7 +31,7 @@ struct DiskFullCommand: AsyncParsableCommand {
             await servers.postgres.stop()
             await servers.redis.stop()
             let data = "\(servers.postgres.directory)/cluster/data"
-            let redis = try await SmallDisk.under("\(servers.redis.directory)/data", megabytes: 24, leash: leash)
+            let redis = try await SmallDisk.under("\(servers.redis.directory)/data", megabytes: 256, leash: leash)
             disks.append(redis)
             let tables = try await SmallDisk.under(data, megabytes: 320, leash: leash)
             disks.append(tables)
@@ -86,7 +86,11 @@ struct DiskFullCommand: AsyncParsableCommand {
                         fill: { _ = try tables.fill() }, heal: { tables.clear() })
                     try await Self.phase(
                         "the disk of PostgreSQL's log is full", load, programs, refused: .durable, words: nil,
-                        fill: { _ = try log.fill() }, heal: { log.clear() })
+                        fill: {
+                            _ = try log.fill()
+                            // To the end of the segments that are there already; the server ends with the last.
+                            for _ in 0..<8 { _ = try? await queue.platform.query("SELECT pg_switch_wal()") }
+                        }, heal: { log.clear() })
                 } catch {
                     load.finish()
                     group.cancelAll()
