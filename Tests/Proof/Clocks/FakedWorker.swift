@@ -59,7 +59,7 @@ enum FakedClock: Sendable, Hashable, CaseIterable {
         case .right: []
         case .hourAhead: wallOnly + ["FAKETIME=+3600"]
         case .hourBehind: wallOnly + ["FAKETIME=-3600"]
-        case .jumping: wallOnly + ["FAKETIME_TIMESTAMP_FILE=\(file)", "FAKETIME_NO_CACHE=1"]
+        case .jumping: wallOnly + ["FAKETIME_TIMESTAMP_FILE=\(file)", "FAKETIME_CACHE_DURATION=1"]
         case .monotonicAhead: both + ["FAKETIME=+3600"]
         }
     }
@@ -72,37 +72,49 @@ struct FakedPrograms: Sendable {
     /// What a jumping clock reads.
     let jumps: String
     private let executable: String
-    /// The names of a semaphore and a piece of memory, which libfaketime makes and tells programs of by a variable. One
-    /// that has to set the variable itself changes the environment before Swift has found its arguments beside it, and
-    /// the program runs without them; so all are told of these.
-    private let shared: String
-    /// Made them; sleeps.
-    private let maker: ChildProcess
+    /// For each clock the names of a semaphore and a piece of memory, which libfaketime makes and tells programs of by
+    /// a variable. One that has to set the variable itself changes the environment before Swift has found its arguments
+    /// beside it, and the program runs without them; so it is told of these. (One semaphore for all clocks would make
+    /// their processes wait for each other.)
+    private let shared: [FakedClock: String]
+    /// Made them; they sleep.
+    private let makers: [ChildProcess]
 
     init(_ queue: QueueFixture) async throws {
         self.queue = queue
         self.library = try FakedClock.library()
         self.jumps = "\(queue.servers.directory)/jumps"
         self.executable = try BuiltExecutable.path()
-        let names = "\(queue.servers.directory)/faketime-shared"
-        var command = ChildProcess.Configuration(
-            "faketime",
-            ["-f", "+0", "sh", "-c", #"echo "$FAKETIME_SHARED" >"$0.new"; mv "$0.new" "$0"; exec sleep 600"#, names])
-        command.output = .discarded
-        command.grace = .seconds(1)
-        self.maker = try ChildProcess.spawn(command, leash: self.executable)
-        try await eventually("faketime runs") { FileSystem.exists(names) }
-        self.shared = (try FileSystem.text(of: names) ?? "").filter { $0 != "\n" }
+        var shared: [FakedClock: String] = [:]
+        var makers: [ChildProcess] = []
+        for clock in FakedClock.allCases where clock != .right {
+            let names = "\(queue.servers.directory)/faketime-\(clock)"
+            var command = ChildProcess.Configuration(
+                "faketime",
+                [
+                    "-f", "+0", "sh", "-c", #"echo "$FAKETIME_SHARED" >"$0.new"; mv "$0.new" "$0"; exec sleep 600"#,
+                    names,
+                ])
+            command.output = .discarded
+            command.grace = .seconds(1)
+            makers.append(try ChildProcess.spawn(command, leash: self.executable))
+            try await eventually("faketime runs") { FileSystem.exists(names) }
+            shared[clock] = (try FileSystem.text(of: names) ?? "").filter { $0 != "\n" }
+        }
+        self.shared = shared
+        self.makers = makers
         try self.jump(to: "+0")
     }
 
     func close() async {
-        await self.maker.stop(grace: .seconds(1))
-        // What it would have removed if it had ended by itself.
-        let names = self.shared.split(separator: " ").map { $0.drop { $0 == "/" } }
-        guard names.count == 2 else { return }
-        unlink("/dev/shm/sem.\(names[0])")
-        unlink("/dev/shm/\(names[1])")
+        for maker in self.makers { await maker.stop(grace: .seconds(1)) }
+        // What they would have removed if they had ended by themselves.
+        for names in self.shared.values {
+            let names = names.split(separator: " ").map { $0.drop { $0 == "/" } }
+            guard names.count == 2 else { continue }
+            unlink("/dev/shm/sem.\(names[0])")
+            unlink("/dev/shm/\(names[1])")
+        }
     }
 
     /// Sets the jumping clock: seconds from the right time.
@@ -117,7 +129,7 @@ struct FakedPrograms: Sendable {
         // By `env`: the leash, which is a program of ours, too, keeps the right time.
         var command = ChildProcess.Configuration(
             "/usr/bin/env",
-            clock.variables(library: self.library, shared: self.shared, file: self.jumps)
+            clock.variables(library: self.library, shared: self.shared[clock] ?? "", file: self.jumps)
                 + [self.executable] + arguments)
         command.environment = .inherited(adding: [
             "DATABASE_URL": self.queue.platform.configuration.url, "REDIS_URL": self.queue.servers.redisURL,
