@@ -5,8 +5,8 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help dependencies build release test demo dev example bench bench-quick model spin crash-points soak \
-	drill-zombie clocks disk-full fuzz tsan asan mutants format lint clean
+.PHONY: help dependencies build release test demo dev example bench bench-quick format lint clean
+.PHONY: model spin crash-points soak drill-zombie clocks disk-full fuzz tsan asan mutants
 
 SWIFT ?= swift
 CONFIGURATION ?= debug
