@@ -108,7 +108,6 @@ mutants: dependencies ## Plant small bugs, one at a time, and see each caught by
 
 # Each ends in a line that says what it saw.
 clocks: dependencies ## Workers whose clocks are an hour wrong, or jump, change no lease, schedule or epoch
-	@deploy/install-dependencies --proof
 	$(SWIFT) build -c $(CONFIGURATION) --product chorewheel
 	$(SWIFT) build -c $(CONFIGURATION) --product chorewheel-proof
 	@exec "$$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)/chorewheel-proof" clocks $(ARGS)

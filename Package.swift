@@ -167,7 +167,7 @@ let package = Package(
                 "TestSupport", "WorkerKit", "WorkerRuntime", argumentParser, logging, nioCore, nioPosix,
             ],
             path: "Tests/Proof",
-            exclude: ["Model/Clock/frozen_clock.c", "Mutants", "Spin"],
+            exclude: ["Clocks/preloaded_clock.c", "Mutants", "Spin"],
             swiftSettings: strict
         ),
         tests("ProofTests", ["chorewheel-proof", "JobModel"]),

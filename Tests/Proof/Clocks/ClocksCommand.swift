@@ -21,7 +21,6 @@ struct ClocksCommand: AsyncParsableCommand {
     private static let slack = 15.0
 
     func run() async throws {
-        _ = try FakedClock.library()
         let servers = try await TestServers.shared()
         do {
             try await QueueFixture.with(servers: servers) { queue in try await Self.check(queue) }
@@ -33,8 +32,8 @@ struct ClocksCommand: AsyncParsableCommand {
     }
 
     private static func check(_ queue: QueueFixture) async throws {
-        let programs = try await FakedPrograms(queue)
-        let clocks = FakedClock.allCases
+        let programs = try await ClockedPrograms(queue)
+        let clocks = WorkerClock.allCases
         var children: [ChildProcess] = []
         for (number, clock) in clocks.enumerated() {
             children.append(
@@ -50,24 +49,22 @@ struct ClocksCommand: AsyncParsableCommand {
                 print(FileSystem.lastLines(8, of: programs.log("worker-\(number)")))
             }
             for child in children { await child.stop(grace: .seconds(1)) }
-            await programs.close()
             throw error
         }
         for child in children { child.requestStop(grace: .seconds(20)) }
         for child in children { _ = await child.wait() }
-        await programs.close()
         let words = clocks.map(\.words).joined(separator: "; ")
         print("clocks: \(clocks.count) workers, whose clocks are \(words): all holds")
     }
 
-    private static func drill(_ queue: QueueFixture, _ programs: FakedPrograms, workers: Int) async throws {
+    private static func drill(_ queue: QueueFixture, _ programs: ClockedPrograms, workers: Int) async throws {
         try await eventually("\(workers) workers are there", within: .seconds(60)) {
             try await queue.ledger.sessions().filter { $0.endReason == nil }.count == workers
         }
         let sessions = Set(try await queue.ledger.sessions().map(\.id))
 
         // Ids minted by an hour's difference: the queue's order is seq's, not theirs.
-        for (name, clock, offset) in [("ahead", FakedClock.hourAhead, 3600), ("behind", .hourBehind, -3600)] {
+        for (name, clock, offset) in [("ahead", WorkerClock.hourAhead, 3600), ("behind", .hourBehind, -3600)] {
             let status = try await programs.spawn(
                 clock,
                 [
@@ -88,9 +85,9 @@ struct ClocksCommand: AsyncParsableCommand {
         let fast = try await Self.enqueue(
             queue, "diagnostic.effect", "{}", count: 20, delay: .seconds(4), durability: .fast)
         var enqueued = 0
-        for offset in ["+3600", "-3600", "+86400", "+0", "-7200", "+3600"] {
+        for error: Int64 in [3600, -3600, 86_400, 0, -7200, 3600] {
             enqueued += try await Self.enqueue(queue, "diagnostic.effect", "{}", count: 20).count
-            try programs.jump(to: offset)
+            try programs.jump(to: error)
             try await Task.sleep(for: .milliseconds(1500))
         }
         let all = 2 + long.count + retried.count + delayed.count + enqueued
@@ -177,8 +174,8 @@ struct ClocksCommand: AsyncParsableCommand {
     }
 
     /// The doctor on a machine whose clock is wrong says so; on one whose clock is right it does not.
-    private static func askDoctor(_ queue: QueueFixture, _ programs: FakedPrograms) async throws {
-        for (clock, isWrong) in [(FakedClock.hourAhead, true), (.hourBehind, true), (.right, false)] {
+    private static func askDoctor(_ queue: QueueFixture, _ programs: ClockedPrograms) async throws {
+        for (clock, isWrong) in [(WorkerClock.hourAhead, true), (.hourBehind, true), (.right, false)] {
             let log = programs.log("doctor-\(clock)")
             _ = try await programs.spawn(clock, ["doctor"], log: log).wait()
             let lines = (try FileSystem.text(of: log) ?? "").split(separator: "\n").map(String.init)

@@ -18,7 +18,7 @@ struct ModelServers {
         var postgres = LocalPostgres.Configuration.forTests
         postgres.fsync = false
         let servers = try await TestServers.start(postgres: postgres)
-        let library = try await FrozenClock.compileLibrary(into: servers.directory, leash: servers.executable)
+        let library = try await PreloadedClock.compile(into: servers.directory, leash: servers.executable)
         return ModelServers(servers: servers, library: library)
     }
 

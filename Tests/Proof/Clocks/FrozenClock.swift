@@ -1,7 +1,5 @@
 // The clock of a private Redis, in our hand: so that what the scripts do with time is an input of the model like any
-// other, to the microsecond. frozen_clock.c says how Redis gets to read it.
-
-internal import Processes
+// other, to the microsecond. preloaded_clock.c says how Redis gets to read it.
 
 #if canImport(Glibc)
 internal import Glibc
@@ -32,7 +30,7 @@ final class FrozenClock: @unchecked Sendable {
             throw ProofFailure("cannot map \(file): errno \(errno)")
         }
         self.page = mapped.bindMemory(to: Int64.self, capacity: 1)
-        self.environment = ["LD_PRELOAD": library, "CHOREWHEEL_CLOCK": file]
+        self.environment = ["LD_PRELOAD": library, "CLOCK_STANDS_AT": file]
         #else
         throw ProofFailure("the model holds Redis' clock by LD_PRELOAD: it needs Linux")
         #endif
@@ -42,23 +40,4 @@ final class FrozenClock: @unchecked Sendable {
 
     /// Moves the clock to so many microseconds since 1970.
     func set(microseconds: Int) { self.page.pointee = Int64(microseconds) }
-
-    /// Compiles the library with the machine's C compiler, which the toolchain brings.
-    static func compileLibrary(into directory: String, leash: String) async throws -> String {
-        let source =
-            #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-            + "/frozen_clock.c"
-        let library = "\(directory)/frozen_clock.so"
-        var command = ChildProcess.Configuration(
-            "/bin/sh",
-            [
-                "-c", "exec \"$(command -v cc || command -v clang)\" -O2 -shared -fPIC -o \"$1\" \"$2\" -ldl", "sh",
-                library, source,
-            ])
-        command.workingDirectory = "/"
-        guard try await ChildProcess.run(command, leash: leash, limit: .seconds(60)).isSuccess else {
-            throw ProofFailure("cannot compile \(source): is there a C compiler?")
-        }
-        return library
-    }
 }
