@@ -29,9 +29,11 @@ enum SoakFault: String, Sendable, CaseIterable {
     case postgresPaused = "PostgreSQL suspended (SIGSTOP)"
     case backendsTerminated = "all of PostgreSQL's sessions terminated"
     case tableLocked = "a table of the ledger locked for seconds"
+    // Operators. A backlog grows meanwhile: without one, Redis has hardly anything to lose.
+    case queuePaused = "a queue paused under load, then resumed"
 
     enum Domain: Sendable, Hashable, CaseIterable {
-        case processes, network, redis, postgres
+        case processes, network, redis, postgres, operators
     }
 
     /// Faults of one domain come one after the other; those of different domains at the same time.
@@ -45,6 +47,7 @@ enum SoakFault: String, Sendable, CaseIterable {
             .redisFull:
             .redis
         case .postgresKilled, .postgresPaused, .backendsTerminated, .tableLocked: .postgres
+        case .queuePaused: .operators
         }
     }
 

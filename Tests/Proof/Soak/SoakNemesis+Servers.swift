@@ -1,5 +1,6 @@
-// Faults of Redis and of PostgreSQL.
+// Faults of Redis and of PostgreSQL, and what operators do.
 
+import JobModel
 import JobQueue
 import LocalServers
 import Postgres
@@ -143,6 +144,28 @@ extension SoakNemesis {
             }
         }
     }
+
+    // MARK: Operators
+
+    /// Pauses the queue of nearly all jobs for as long as a backlog takes to grow.
+    func pauseQueue(_ random: inout SeededRandom) async throws {
+        let client = self.stack.client
+        let seconds = random.seconds(5...15)
+        try await self.see("the ledger takes the pause", within: .seconds(60)) {
+            try await client.pause(Self.pausedQueue)
+            return true
+        }
+        try? await Task.sleep(for: seconds)
+        let waiting = try? await client.index.audit(Self.pausedQueue).durableWaiting
+        // Until it is done: a queue that stays paused would not drain.
+        try await self.see("the ledger takes the resumption", within: .seconds(600)) {
+            try await client.resume(Self.pausedQueue)
+            return true
+        }
+        guard let waiting, waiting > 0 else { throw NotSeen("no backlog grew") }
+    }
+
+    private static let pausedQueue: QueueName = "diagnostics"
 
     /// A server that does not start the first time (its port may be held by what it left) is started again.
     private func start(_ name: String, _ body: () async throws -> Void) async throws {

@@ -82,6 +82,7 @@ struct SoakNemesis: Sendable {
         case .postgresPaused: try await self.pausePostgres(&random)
         case .backendsTerminated: try await self.terminateBackends()
         case .tableLocked: try await self.lockTable(&random)
+        case .queuePaused: try await self.pauseQueue(&random)
         }
     }
 
