@@ -49,7 +49,23 @@ extension SoakNemesis {
         return held
         """
 
-    func emptyRedis() async throws {
+    /// Every other time with a backlog in it: without one there is hardly anything to lose.
+    func emptyRedis(_ random: inout SeededRandom) async throws {
+        guard Bool.random(using: &random) else { return try await self.emptyRedis() }
+        try await self.pause()
+        try? await self.see("a backlog", within: .seconds(15)) {
+            try await self.stack.client.index.audit(Self.pausedQueue).durableWaiting >= 20
+        }
+        do {
+            try await self.emptyRedis()
+        } catch {
+            try await self.resume()
+            throw error
+        }
+        try await self.resume()
+    }
+
+    private func emptyRedis() async throws {
         let redis = self.stack.client.index.redis
         let generation = RedisCommand("GET", "{\(self.stack.client.index.namespace)}:generation")
         let held = try await redis.send(RedisCommand("EVAL", Self.flush, "0")).throwingErrors().requireArray()
@@ -149,20 +165,27 @@ extension SoakNemesis {
 
     /// Pauses the queue of nearly all jobs for as long as a backlog takes to grow.
     func pauseQueue(_ random: inout SeededRandom) async throws {
-        let client = self.stack.client
         let seconds = random.seconds(5...15)
-        try await self.see("the ledger takes the pause", within: .seconds(60)) {
-            try await client.pause(Self.pausedQueue)
-            return true
-        }
+        try await self.pause()
         try? await Task.sleep(for: seconds)
-        let waiting = try? await client.index.audit(Self.pausedQueue).durableWaiting
-        // Until it is done: a queue that stays paused would not drain.
-        try await self.see("the ledger takes the resumption", within: .seconds(600)) {
-            try await client.resume(Self.pausedQueue)
+        let waiting = try? await self.stack.client.index.audit(Self.pausedQueue).durableWaiting
+        try await self.resume()
+        guard let waiting, waiting > 0 else { throw NotSeen("no backlog grew") }
+    }
+
+    private func pause() async throws {
+        try await self.see("the ledger takes the pause", within: .seconds(60)) {
+            try await self.stack.client.pause(Self.pausedQueue)
             return true
         }
-        guard let waiting, waiting > 0 else { throw NotSeen("no backlog grew") }
+    }
+
+    /// Until it is done: a queue that stays paused would not drain.
+    private func resume() async throws {
+        try await self.see("the ledger takes the resumption", within: .seconds(600)) {
+            try await self.stack.client.resume(Self.pausedQueue)
+            return true
+        }
     }
 
     private static let pausedQueue: QueueName = "diagnostics"

@@ -73,7 +73,7 @@ struct SoakNemesis: Sendable {
         case .networkSilent: try await self.network.silence(&random)
         case .redisKilled: try await self.killRedis(&random, cuttingTail: false)
         case .redisTailCut: try await self.killRedis(&random, cuttingTail: true)
-        case .redisEmptied: try await self.emptyRedis()
+        case .redisEmptied: try await self.emptyRedis(&random)
         case .redisPaused: try await self.pauseRedis(&random)
         case .redisClientsKilled: try await self.killRedisClients()
         case .redisScriptsForgotten: try await self.forgetScripts()
