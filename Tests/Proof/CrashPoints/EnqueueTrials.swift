@@ -99,22 +99,39 @@ extension CrashRunner {
         command.environment = .inherited(adding: variables)
         command.output = .discarded
         let child = try ChildProcess.spawn(command, leash: executable)
-        pid?.set(try await child.processID())
+        pid?.began(try await child.processID())
         let status = try await withTimeLimit("an enqueue ends", .seconds(60)) { await child.wait() }
-        pid?.set(0)
+        pid?.ended()
         return status
     }
 }
 
-/// The process to be killed, once it is known.
+/// The process to be killed. Its first request may come before its number is known: it is killed as soon as that is.
 private final class ProcessNumber: Sendable {
-    private let number = Mutex<Int32>(0)
+    private struct State {
+        var number: Int32?
+        var isDoomed = false
+    }
 
-    func set(_ number: Int32) { self.number.withLock { $0 = number } }
+    private let state = Mutex(State())
+
+    func began(_ number: Int32) {
+        let isDoomed = self.state.withLock { state in
+            state.number = number
+            return state.isDoomed
+        }
+        if isDoomed { sendKill(to: number) }
+    }
+
+    /// Its number may be another's from now on.
+    func ended() { self.state.withLock { $0 = State() } }
 
     func kill() {
-        let number = self.number.withLock { $0 }
-        if number > 1 { sendKill(to: number) }
+        let number = self.state.withLock { state in
+            state.isDoomed = true
+            return state.number
+        }
+        if let number { sendKill(to: number) }
     }
 }
 
