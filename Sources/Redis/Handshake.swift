@@ -58,8 +58,9 @@ struct Handshake: Sendable, Equatable {
             case .authenticate, .select:
                 if let error = reply.error { return RedisError(error) }
             case .name, .ping:
-                // A user without the right to PING or to name itself may well have the rights that it needs.
-                if let error = reply.error, error.prefix != "NOPERM" { return RedisError(error) }
+                // A user without the right to PING or to name itself may well have the rights that it needs; and a
+                // server that cannot save answers all but writes (and PING): each command hears for itself.
+                if let error = reply.error, !["NOPERM", "MISCONF"].contains(error.prefix) { return RedisError(error) }
             case .checkMaster:
                 if let error = reply.error { return RedisError(error) }
                 guard let role = reply.array?.first?.string, role == "master" else {

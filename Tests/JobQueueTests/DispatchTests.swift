@@ -385,7 +385,7 @@ struct DispatchTests {
             ]
             _ = try await queue.index.claim(upTo: 9, from: .default, session: session, settled: [])
             #expect(Set(try await queue.index.running(of: session, in: .default)) == Set(ids))
-            #expect(try await queue.index.giveBack([ids[1]], of: session, in: .default) == 1)
+            #expect(try await queue.index.giveBack([ids[1], ids[1]], of: session, in: .default) == 1)
             #expect(try await queue.index.giveBack([ids[1]], of: session, in: .default) == 0)
             let again = try await queue.index.claim(upTo: 9, from: .default, session: session, settled: [])
             #expect(again.entries().fast.map(\.id) == [ids[1]])

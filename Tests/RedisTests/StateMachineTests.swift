@@ -252,6 +252,9 @@ import Testing
                 .error(RedisServerError(message: "NOPERM x")),
             ])
         #expect(restricted == nil)
+        let unsaved = plain.verdict(
+            on: [.status("OK"), .status("OK"), .error(RedisServerError(message: "MISCONF x"))])
+        #expect(unsaved == nil)
         let sentinel = Handshake(configuration: try self.configuration("redis+sentinel://h/m"))
         let role: (String) -> RedisValue = { .array([.bytes(Array($0.utf8)), .integer(0)]) }
         #expect(sentinel.verdict(on: [.status("OK"), role("slave"), .status("PONG")])?.code == .unavailable)

@@ -65,6 +65,7 @@ struct Checkout: Sendable {
 
     private static let endings: Set<String> = [
         "swift", "sql", "lua", "json", "md", "c", "h", "modulemap", "py", "rb", "txt", "yml", "yaml",
+        "mutant",
     ]
 
     /// Every text below a folder, hidden folders left out. Files without an ending are scripts.

@@ -301,6 +301,23 @@ struct DocumentRuleTests {
         #expect(findings("| L1 | lost | by design |\n") == ["L1 has no row with a test"])
     }
 
+    @Test("a planted bug that does not apply, or whose test is gone, is found")
+    func mutants() {
+        let files = [
+            SourceFile(path: "Sources/A.lua", text: "-- A\nif a then\n    b()\nend\n"),
+            SourceFile(path: "Tests/ATests/BTests.swift", text: "// B\nfunc holds() {}\n"),
+        ]
+        func findings(_ old: String, _ new: String = "", by test: String = "holds\\(") -> [String] {
+            let text = "# x\ncaught by: ATests\\.BTests/\(test)\nfile: Sources/A.lua\n<<<<\n\(old)\n====\n\(new)>>>>\n"
+            return MutantRules.stale([SourceFile(path: "a.mutant", text: text)], files).map(\.rule)
+        }
+        #expect(findings("    b()").isEmpty)
+        #expect(findings("if a then", "if true then\n").isEmpty)
+        #expect(findings("    c()") == ["does not apply to Sources/A.lua"])
+        #expect(findings("n", "m\n") == ["does not apply to Sources/A.lua"])
+        #expect(findings("    b()", by: "gone\\(") == ["ATests has no test \"gone(\""])
+    }
+
     @Test("a target that make help does not show is found")
     func makeHelp() {
         let makefile = SourceFile(path: "Makefile", text: ".PHONY: a b\na: ## does a\n\ttrue\nb: a\n\ttrue\n")

@@ -103,6 +103,11 @@ struct TidyTests {
         expectNone(DocumentRules.missingTests(in: document, rows: 20, self.checkout.files))
     }
 
+    @Test("each planted bug applies, and the test that is to catch it is there")
+    func mutants() {
+        expectNone(MutantRules.stale(self.checkout.files("mutant"), self.checkout.files))
+    }
+
     @Test("make help has a line for every target")
     func makeHelp() throws {
         expectNone(DocumentRules.silentTargets(try self.checkout.file("Makefile")))

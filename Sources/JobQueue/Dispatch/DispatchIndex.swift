@@ -49,7 +49,8 @@ public struct DispatchIndex: Sendable {
             RedisScript(
                 name: name,
                 source: "local crashes_max = \(JobLimits.crashesMax)\n"
-                    + "local dead_max = \(JobLimits.deadFastJobsMax)\n" + EmbeddedText.entries + source)
+                    + "local dead_max = \(JobLimits.deadFastJobsMax)\n"
+                    + "local entry_version = \(FastEntry.version)\n" + EmbeddedText.entries + source)
         }
     }
 
@@ -136,7 +137,6 @@ public struct DispatchIndex: Sendable {
         guard !settled.isEmpty else { return [] }
         let reply = try await self.redis.run(Script.settleFast, keys: [self.base(queue)]) { command in
             command.append(session)
-            command.append(JobLimits.deadFastJobsMax)
             command.append(settled.count { $0.acknowledgement != nil })
             for attempt in settled {
                 if let id = attempt.acknowledgement { command.append(id) }
@@ -194,7 +194,6 @@ public struct DispatchIndex: Sendable {
         let reply = try await self.redis.run(Script.takeBack, keys: [self.base(queue)]) { command in
             command.append(session)
             command.append(crashed ? 1 : 0)
-            command.append(JobLimits.deadFastJobsMax)
             for id in ids { command.append(id) }
         }
         return try ScriptReply(Script.takeBack, reply).takenBack()

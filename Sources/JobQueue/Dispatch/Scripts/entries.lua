@@ -1,6 +1,6 @@
 -- What several scripts do with keys and with fast jobs' entries (FastEntry.swift says what their bytes are). Put before
--- their text, after two lines of numbers: `local crashes_max = …`, how many crashes a job may be aboard, and
--- `local dead_max = …`, how many dead fast jobs a queue keeps.
+-- their text, after three lines of numbers: `local crashes_max = …`, how many crashes a job may be aboard,
+-- `local dead_max = …`, how many dead fast jobs a queue keeps, and `local entry_version = …`, the format that is read.
 --
 -- Nothing here trusts what a key holds: an entry that cannot be read, or a key of another type, stops no other job. An
 -- error in the middle of a script would: what was popped before it is in no place then.
@@ -31,17 +31,17 @@ end
 -- How long an entry's lane is; nil when the bytes before its kind are not as this version writes them.
 local function lane_length(entry)
     local version, _, _, priority, _, length = entry:byte(1, 6)
-    if (length == 0 or length == 16) and version == 1 and priority >= 48 and priority <= 50 and #entry >= 24 + length
-    then
+    local is_ours = version == entry_version and length and priority >= 48 and priority <= 50
+    if is_ours and (length == 0 or length == 16) and #entry >= 24 + length then
         return length
     end
     return nil
 end
 
 -- Keeps an entry among the dead: base:dead has ids by time of death in milliseconds, base:graves their entries, each
--- after a line of JSON that says why. Beyond `most` the oldest go. Returns false when one of the two is of another
+-- after a line of JSON that says why. Beyond `dead_max` the oldest go. Returns false when one of the two is of another
 -- type: nothing was kept.
-local function bury(base, id, entry, note, most)
+local function bury(base, id, entry, note)
     if not try('HSET', base .. ':graves', id, note .. '\n' .. entry) then
         return false
     end
@@ -49,7 +49,7 @@ local function bury(base, id, entry, note, most)
         redis.call('HDEL', base .. ':graves', id)
         return false
     end
-    local over = redis.call('ZCARD', base .. ':dead') - tonumber(most)
+    local over = redis.call('ZCARD', base .. ':dead') - dead_max
     if over > 0 then
         redis.call('HDEL', base .. ':graves', unpack(redis.call('ZRANGE', base .. ':dead', 0, over - 1)))
         redis.call('ZREMRANGEBYRANK', base .. ':dead', 0, over - 1)
@@ -64,7 +64,7 @@ local function put_away(base, bytes, why)
         return string.char(tonumber(hex, 16))
     end)
     local note = '{"reason":"undecodable","error":{"type":"UnreadableEntry","message":"' .. why .. '"}}'
-    if not bury(base, id, bytes, note, dead_max) then
+    if not bury(base, id, bytes, note) then
         redis.call('RPUSH', base .. ':unreadable', bytes)
     end
 end
@@ -72,8 +72,8 @@ end
 -- Puts an entry away that lane_length cannot read.
 local function put_away_entry(base, entry)
     local version, why = entry:byte(1), 'the entry is cut, or damaged'
-    if version and version ~= 1 then
-        why = 'the entry has format version ' .. version .. ', and this chorewheel reads version 1'
+    if version and version ~= entry_version then
+        why = 'the entry has format version ' .. version .. ', and this chorewheel reads version ' .. entry_version
     end
     put_away(base, entry, why)
 end

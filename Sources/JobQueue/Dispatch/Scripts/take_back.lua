@@ -4,21 +4,21 @@
 -- KEYS[1]  base of the queue
 -- ARGV[1]  session (16 bytes)
 -- ARGV[2]  '1' when this is a crash of each fast job (the one too many, and it is dead as poison), else '0'
--- ARGV[3]  how many dead fast jobs are kept
--- ARGV[4…] ids (16 bytes) to take back, of a session that goes on; none: all, and the session can claim nothing more
+-- ARGV[3…] ids (16 bytes) to take back, of a session that goes on; none: all, and the session can claim nothing more
 --          from this queue for an hour
 -- Returns  {hints given back, fast jobs given back, ids of fast jobs dead as poison, joined (16 bytes each)}
-local base, session, crashed, most = KEYS[1], ARGV[1], ARGV[2] == '1', ARGV[3]
+local base, session, crashed = KEYS[1], ARGV[1], ARGV[2] == '1'
 local run = base .. ':run:' .. session
 local held, hints, back, dead = {}, 0, 0, {}
-if ARGV[4] then
-    for first = 4, #ARGV, 4000 do
+if ARGV[3] then
+    for first = 3, #ARGV, 4000 do
         local last = math.min(first + 3999, #ARGV)
         for i, value in ipairs(try('HMGET', run, unpack(ARGV, first, last)) or {}) do
-            if value then
-                held[#held + 1] = ARGV[first + i - 1]
+            local id = ARGV[first + i - 1]
+            -- Once, though it be named twice.
+            if value and redis.call('HDEL', run, id) == 1 then
+                held[#held + 1] = id
                 held[#held + 1] = value
-                redis.call('HDEL', run, ARGV[first + i - 1])
             end
         end
     end
@@ -49,7 +49,7 @@ for i = 1, #held, 2 do
             crashes = math.min(crashes + 1, 255)
             entry = entry:sub(1, 1) .. string.char(crashes) .. entry:sub(3)
         end
-        if crashed and crashes > crashes_max and bury(base, id, entry, '{"reason":"poison"}', most) then
+        if crashed and crashes > crashes_max and bury(base, id, entry, '{"reason":"poison"}') then
             dead[#dead + 1] = id
         else
             put('LPUSH', base, entry)

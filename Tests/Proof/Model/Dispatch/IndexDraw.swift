@@ -104,7 +104,9 @@ struct IndexDraw: Sendable {
         case .reap: return self.reap(&dice, queue)
         case .giveBack:
             let session = self.session(&dice)
-            return .giveBack(self.someIDs(&dice, session, queue), session, queue: queue)
+            var ids = self.someIDs(&dice, session, queue)
+            if dice.once(in: 8) { ids.append(dice.one(of: ids)) }
+            return .giveBack(ids, session, queue: queue)
         case .drop:
             let session = self.session(&dice)
             return .drop(self.someIDs(&dice, session, queue), session, queue: queue)
