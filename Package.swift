@@ -170,7 +170,13 @@ let package = Package(
             exclude: ["Clocks/preloaded_clock.c", "Mutants", "Spin"],
             swiftSettings: strict
         ),
-        tests("ProofTests", ["chorewheel-proof", "JobModel"]),
+        tests(
+            "ProofTests",
+            [
+                "chorewheel-proof", "DiagnosticsWorker", "JobModel", "JobQueue", "Postgres", "QueueTestSupport",
+                "Redis",
+                "TestSupport",
+            ]),
         tests("JobModelTests", ["JobModel"]),
         tests("JobQueueTests", ["JobModel", "JobQueue", "Postgres", "QueueTestSupport", "Redis", "TestSupport"]),
         tests(

@@ -27,6 +27,8 @@ struct RedisPlaces: Sendable {
 
     private var lanes: [String: Set<String>] = [:]
     private var rings: [String: [String]] = [:]
+    /// For each queue, how many more graves it has than dead.
+    private var dead: [String: Int] = [:]
 
     /// Fast jobs that wait or run.
     var fastOpen: Set<String> { Set(self.fast.keys).subtracting(self.fastDead) }
@@ -39,6 +41,9 @@ struct RedisPlaces: Sendable {
             try await places.read(key, reader, namespace)
         }
         places.checkRings()
+        for (base, difference) in places.dead where difference != 0 {
+            places.violate("the graves of \(base) and its list of the dead differ in length")
+        }
         return places
     }
 
@@ -58,7 +63,7 @@ struct RedisPlaces: Sendable {
         case (true, "sessions"):
             self.sessions = Set(try await reader.list("ZRANGE", key, "0", "-1").map { Self.id($0[...]) })
         case (true, "caretaker"), (true, "generation"), (true, "counters"), (true, "counted"), (true, "deaths"),
-            (true, "recovery"), (false, "dead"), (false, "turn"), (false, "gone"), (false, "key"):
+            (true, "recovery"), (false, "turn"), (false, "gone"), (false, "key"):
             break
         case (false, "d") where parts.count == 3:
             self.lanes["\(base):ring:\(parts[1])", default: []].insert("d\(parts[2])")
@@ -79,7 +84,9 @@ struct RedisPlaces: Sendable {
         case (false, "run"): try await self.readRunningSet(key, name, reader)
         case (false, "due"):
             for entry in try await reader.list("ZRANGE", key, "0", "-1") { self.place(entry: entry[...], name) }
-        case (false, "graves"): try await self.readGraves(key, name, reader)
+        case (false, "graves"): try await self.readGraves(key, name, base, reader)
+        case (false, "dead"):
+            self.dead["\(base)", default: 0] -= try await reader.list("ZRANGE", key, "0", "-1").count
         case (false, "state"):
             let fields = try await reader.pairs(key)
             self.queueStates[String(tag.dropFirst())] = fields.first { $0.0 == Array("is".utf8) }.map {
@@ -106,8 +113,11 @@ struct RedisPlaces: Sendable {
         }
     }
 
-    private mutating func readGraves(_ key: [UInt8], _ name: String, _ reader: RedisReader) async throws {
+    private mutating func readGraves(
+        _ key: [UInt8], _ name: String, _ base: Substring, _ reader: RedisReader
+    ) async throws {
         let graves = try await reader.pairs(key)
+        self.dead["\(base)", default: 0] += graves.count
         for (_, value) in graves {
             guard let end = value.firstIndex(of: 10), let id = self.place(entry: value[(end + 1)...], name) else {
                 self.violate("an entry of \(name) has no reason", "I7")
@@ -118,10 +128,6 @@ struct RedisPlaces: Sendable {
             let crashes = value[end + 2]
             let isPoison = Self.text(value[..<end]).contains("\"poison\"")
             if isPoison != (crashes > 3) { self.violate("fast job \(id) is dead after \(crashes) crashes", "I7") }
-        }
-        let dead = Array(key.dropLast("graves".utf8.count)) + Array("dead".utf8)
-        if try await reader.list("ZRANGE", dead, "0", "-1").count != graves.count {
-            self.violate("\(name) and its list of the dead differ in length")
         }
     }
 
