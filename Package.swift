@@ -182,8 +182,8 @@ let package = Package(
         tests(
             "WorkerRuntimeTests",
             [
-                "DiagnosticsWorker", "JobModel", "JobQueue", "Postgres", "QueueTestSupport", "Redis", "TestSupport",
-                "WorkerKit", "WorkerRuntime", logging,
+                "DiagnosticsWorker", "JobModel", "JobQueue", "LocalServers", "Postgres", "QueueTestSupport", "Redis",
+                "TestSupport", "WorkerKit", "WorkerRuntime", logging,
             ]),
         tests("PostgresTests", ["Postgres", "TestSupport", logging]),
         tests("RedisTests", ["Redis", "LocalServers", "Processes", "TestSupport", logging, nioCore, nioEmbedded]),
