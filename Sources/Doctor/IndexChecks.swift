@@ -36,20 +36,15 @@ extension Examination {
             var known: [String: (seq: Int, queue: String)] = [:]
             for row in rows { known[try row.string("id")] = (try row.int("seq"), try row.string("queue")) }
             for hint in page {
-                let fault: String
+                let why: String
                 switch known[hint.id.description] {
-                case nil: fault = "the ledger has no such job"
-                case .some(let job) where job.queue != queue.rawValue: fault = "the ledger has it in queue \(job.queue)"
+                case nil: why = "the ledger has no such job"
+                case .some(let job) where job.queue != queue.rawValue: why = "the ledger has it in queue \(job.queue)"
                 case .some(let job) where job.seq != hint.seq:
-                    fault = "at \(hint.seq), and its seq is \(job.seq): it does not wait its turn"
+                    why = "at \(hint.seq), and its seq is \(job.seq): it does not wait its turn"
                 case .some: continue
                 }
-                damage.append(
-                    IndexDamage(
-                        key: hint.key, what: "\(hint.key): job \(hint.id) waits here, and \(fault)",
-                        remedy:
-                            "nothing: it is let go when it is claimed; if this comes again, see who writes to Redis",
-                        isBroken: false))
+                damage.append(IndexDamage(key: hint.key, fault: .strayHint(hint.id, why: why)))
             }
         }
         return damage
@@ -70,7 +65,7 @@ extension Examination {
 /// Pure.
 private func findings(of inspection: IndexInspection, subject: String) -> [Finding] {
     var findings = inspection.damage.prefix(damageMax).map { damage -> Finding in
-        damage.isBroken
+        damage.fault.isBroken
             ? .fail(subject, damage.what, remedy: damage.remedy) : .warn(subject, damage.what, remedy: damage.remedy)
     }
     if inspection.damage.count > damageMax {

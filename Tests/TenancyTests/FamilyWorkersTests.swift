@@ -93,6 +93,15 @@ private func anyJob() -> JobID {
             let result = try await self.migrate(family, on: platform, id: id, attempt)
             #expect(result.fromVersion == result.toVersion)
             #expect(try await platform.family(family.id).schemaVersion == platform.tenancy.migrations.latestVersion)
+            // What the killed attempt did is in the audit, and only once.
+            let audited = try await platform.database.query(
+                """
+                SELECT changes->'schema_version'->>0 AS before, changes->'schema_version'->>1 AS after FROM audit_logs
+                WHERE action = 'family.migrated' AND family_id = $1::uuid
+                """, [.text(family.id.description)])
+            #expect(audited.count == 1)
+            #expect(try audited.first?.string("before") == "\(result.toVersion - 1)")
+            #expect(try audited.first?.string("after") == "\(result.toVersion)")
         }
     }
 

@@ -4,49 +4,6 @@
 public import JobModel
 internal import Redis
 
-/// Something in Redis that no part of the queue writes.
-public struct IndexDamage: Sendable, Hashable {
-    /// The key, as `redis-cli` takes it between double quotes.
-    public let key: String
-    /// A sentence that names the key and what is wrong with it.
-    public let what: String
-    /// What to do.
-    public let remedy: String
-    /// False: it is in nobody's way.
-    public let isBroken: Bool
-
-    public init(key: String, what: String, remedy: String, isBroken: Bool) {
-        self.key = key
-        self.what = what
-        self.remedy = remedy
-        self.isBroken = isBroken
-    }
-}
-
-/// A ledger job's id that waits in Redis.
-public struct WaitingHint: Sendable, Hashable {
-    public let id: JobID
-    public let seq: Int64
-    /// The key, as `redis-cli` takes it between double quotes.
-    public let key: String
-}
-
-/// What a look at a queue, or at the pool, found.
-public struct IndexInspection: Sendable, Hashable {
-    public var damage: [IndexDamage] = []
-    /// To be compared with the ledger.
-    public var hints: [WaitingHint] = []
-    /// Sessions that hold something in this queue.
-    public var holders: [SessionID] = []
-    /// False: there was more than is looked at.
-    public var isWhole = true
-
-    mutating func add(_ key: some Sequence<UInt8>, _ what: String, _ remedy: String, isBroken: Bool = true) {
-        let key = ScriptReply.printable(key)
-        self.damage.append(IndexDamage(key: key, what: "\(key): \(what)", remedy: remedy, isBroken: isBroken))
-    }
-}
-
 extension DispatchIndex {
     /// How many keys, and how many members of a queue's keys, are looked at.
     private static let keysMax = 1_000_000
@@ -61,14 +18,11 @@ extension DispatchIndex {
         var lanes: [(key: [UInt8], ring: UInt8, member: [UInt8])] = []
         for (key, type) in try await self.keys(below: "\(base):", &found) {
             guard let known = KnownKey(ofQueue: key.dropFirst(base.utf8.count + 1)) else {
-                found.add(
-                    key, "is no key that this version writes",
-                    "is a newer chorewheel at work? use its doctor; else see who writes here, and delete the key",
-                    isBroken: false)
+                found.add(key, .unknownKey)
                 continue
             }
             guard known.type == type || known == .damaged else {
-                found.add(key, "is a \(type) and must be a \(known.type ?? "")", Self.putAside(key, known, base))
+                found.add(key, Self.wrongType(key, type, known, base))
                 continue
             }
             switch known {
@@ -84,9 +38,7 @@ extension DispatchIndex {
                 let members = try await self.members(of: key, command: "LRANGE", &found)
                 rings[priority] = Set(members)
                 for member in members where !Self.isLane(member) {
-                    found.add(
-                        key, "lists \"\(ScriptReply.printable(member))\", which is no lane",
-                        "LREM \"\(ScriptReply.printable(key))\" 0 \"\(ScriptReply.printable(member))\" in redis-cli")
+                    found.add(key, .noLane(ScriptReply.printable(member)))
                 }
             case .running(let session): try await self.inspect(running: key, session, &found)
             case .delayed:
@@ -101,12 +53,8 @@ extension DispatchIndex {
                 }
             case .state: try await self.inspect(state: key, &found)
             case .plain: break
-            case .damaged:
-                found.add(key, "was put aside", "look at it, then DEL it in redis-cli", isBroken: false)
-            case .unreadable:
-                found.add(
-                    key, "holds entries that could not be read, and had no place among the dead",
-                    "look at them: LRANGE 0 -1 in redis-cli; then DEL the key", isBroken: false)
+            case .damaged: found.add(key, .putAside)
+            case .unreadable: found.add(key, .keptUnread)
             }
         }
         for lane in lanes where !(rings[lane.ring] ?? []).contains(lane.member) {
@@ -117,13 +65,10 @@ extension DispatchIndex {
 
     /// What a session holds that the ledger does not know: nobody ends it, so nobody gives that back.
     public func damage(heldBy session: SessionID, in queue: QueueName) -> IndexDamage {
-        let key = ScriptReply.printable(Array("\(self.base(queue)):run:".utf8) + session.uuid.bytes)
-        return IndexDamage(
-            key: key, what: "\(key): session \(session) holds jobs here, and the ledger has no such session",
-            remedy:
-                "ZADD \"\(self.sessionsKey)\" NX 0 \"\(ScriptReply.printable(session.uuid.bytes))\" in redis-cli: a "
-                + "living worker then ends it, and gives back what it holds, as after a crash",
-            isBroken: true)
+        IndexDamage(
+            key: ScriptReply.printable(Array("\(self.base(queue)):run:".utf8) + session.uuid.bytes),
+            fault: .unknownHolder(
+                session, sessions: self.sessionsKey, member: ScriptReply.printable(session.uuid.bytes)))
     }
 
     /// Looks at the keys that all queues share.
@@ -132,44 +77,31 @@ extension DispatchIndex {
         var found = IndexInspection()
         for (key, type) in try await self.keys(below: "\(base):", &found) {
             guard let known = KnownKey(ofPool: key.dropFirst(base.utf8.count + 1)) else {
-                found.add(
-                    key, "is no key that this version writes",
-                    "is a newer chorewheel at work? use its doctor; else see who writes here, and delete the key",
-                    isBroken: false)
+                found.add(key, .unknownKey)
                 continue
             }
             guard known.type == type || known == .damaged else {
-                found.add(key, "is a \(type) and must be a \(known.type ?? "")", Self.putAside(key, known, base))
+                found.add(key, Self.wrongType(key, type, known, base))
                 continue
             }
             let name = ScriptReply.printable(key)
             switch name.dropFirst(base.utf8.count + 1) {
             case "sessions":
                 for member in try await self.members(of: key, command: "ZRANGE", &found) where member.count != 16 {
-                    let member = ScriptReply.printable(member)
-                    found.add(
-                        key, "lists \"\(member)\", which is no session", "ZREM \"\(name)\" \"\(member)\" in redis-cli")
+                    found.add(key, .noSession(ScriptReply.printable(member)))
                 }
             case "generation":
                 let text = try await self.redis.send(RedisCommand("GET", name)).string ?? ""
-                if Int64(text) == nil {
-                    found.add(
-                        key, "is \"\(ScriptReply.printable(text.utf8))\" and must be a number",
-                        "DEL \"\(name)\" in redis-cli: a worker then fills Redis from the ledger")
-                }
+                if Int64(text) == nil { found.add(key, .noGeneration(ScriptReply.printable(text.utf8))) }
             case "counters":
                 let values = try await self.redis.send(RedisCommand("HGETALL", name)).requireArray()
                 for index in stride(from: 0, to: values.count - 1, by: 2) where (values[index + 1].int ?? -1) < 0 {
                     let field = ScriptReply.printable(values[index].bytes ?? [])
                     let value = ScriptReply.printable(values[index + 1].bytes ?? [])
-                    found.add(
-                        key, "counts \"\(value)\" for \(field), which is no count",
-                        "HDEL \"\(name)\" \"\(field)\" in redis-cli: it then counts from 0, as after a restart")
+                    found.add(key, .noCount(field: field, value))
                 }
             default:
-                if known == .damaged {
-                    found.add(key, "was put aside", "look at it, then DEL it in redis-cli", isBroken: false)
-                }
+                if known == .damaged { found.add(key, .putAside) }
             }
         }
         return found
@@ -177,13 +109,10 @@ extension DispatchIndex {
 
     // MARK: Keys
 
-    private static func putAside(_ key: [UInt8], _ known: KnownKey, _ base: String) -> String {
-        let name = ScriptReply.printable(key)
-        let aside = "\(base):damaged:\(name.dropFirst(base.utf8.count + 1))"
-        return "put it aside, RENAME \"\(name)\" \"\(aside)\" in redis-cli; "
-            + (known.comesBack
-                ? "what the ledger knows is back within 30 s"
-                : "what it held before is lost to the queue, unless you have a copy")
+    private static func wrongType(_ key: [UInt8], _ type: String, _ known: KnownKey, _ base: String) -> IndexFault {
+        let name = ScriptReply.printable(key).dropFirst(base.utf8.count + 1)
+        return .wrongType(
+            is: type, must: known.type ?? "", aside: "\(base):damaged:\(name)", comesBack: known.comesBack)
     }
 
     /// Keys that begin so, and their types.
@@ -269,11 +198,9 @@ extension DispatchIndex {
         of key: [UInt8], command: String, _ found: inout IndexInspection, _ fault: ([UInt8]) -> String?
     ) async throws {
         for (place, member) in try await self.members(of: key, command: command, &found).enumerated() {
-            guard let fault = fault(member) else { continue }
+            guard let why = fault(member) else { continue }
             found.add(
-                key, "its element \(place), \"\(ScriptReply.printable(member.prefix(40)))\", \(fault)",
-                "the next claim puts what is not readable among the dead: chorewheel queues dead list; keep it for "
-                    + "whoever wrote it, then discard it")
+                key, .unsoundEntry(place: place, bytes: ScriptReply.printable(member.prefix(40)), why: why))
         }
     }
 
@@ -287,17 +214,12 @@ extension DispatchIndex {
         for index in stride(from: 0, to: members.count - 1, by: 2) {
             let member = try members[index].requireBytes()
             let score = try members[index + 1].requireString()
-            let printable = ScriptReply.printable(member)
             guard let id = JobID(bytes: member) else {
-                found.add(
-                    key, "lists \"\(printable)\", which is no id of a job: it has \(member.count) bytes, not 16",
-                    "ZREM \"\(name)\" \"\(printable)\" in redis-cli; the next claim would put it among the dead")
+                found.add(key, .noID(ScriptReply.printable(member), bytes: member.count))
                 continue
             }
             guard let seq = Int64(score), seq > 0 else {
-                found.add(
-                    key, "has job \(id) at \(score), which is no seq: it does not wait its turn",
-                    "ZREM \"\(name)\" \"\(printable)\" in redis-cli; if the ledger has the job, it is back within 30 s")
+                found.add(key, .noSeq(id, member: ScriptReply.printable(member), score: score))
                 continue
             }
             found.hints.append(WaitingHint(id: id, seq: seq, key: name))
@@ -307,25 +229,20 @@ extension DispatchIndex {
     private func inspect(
         running key: [UInt8], _ session: [UInt8], _ found: inout IndexInspection
     ) async throws {
-        let name = ScriptReply.printable(key)
         if let session = SessionID(bytes: session) { found.holders.append(session) }
         var command = RedisCommand("HGETALL", key: String(decoding: key, as: UTF8.self))
         command.append(key)
         let held = try await self.redis.send(command).requireArray()
         for index in stride(from: 0, to: held.count - 1, by: 2) {
             let (field, value) = (try held[index].requireBytes(), try held[index + 1].requireBytes())
-            let fault: String? =
+            let why: String? =
                 switch value.first {
                 case _ where field.count != 16: "is no id of a job"
                 case UInt8(ascii: "d"), UInt8(ascii: "q"): nil
                 case UInt8(ascii: "f"): Self.fault(of: Array(value.dropFirst()))
                 default: "holds neither an id's place nor an entry"
                 }
-            guard let fault else { continue }
-            found.add(
-                key, "its field \"\(ScriptReply.printable(field))\" \(fault)",
-                "it goes among the dead when its session ends; or HDEL \"\(name)\" "
-                    + "\"\(ScriptReply.printable(field))\" in redis-cli")
+            if let why { found.add(key, .unsoundRun(field: ScriptReply.printable(field), why: why)) }
         }
     }
 
@@ -336,8 +253,7 @@ extension DispatchIndex {
         let version = values.count == 2 ? values[1].int : nil
         guard !["open", "paused"].contains(state) || version == nil else { return }
         found.add(
-            key, "says \"\(ScriptReply.printable(state.utf8))\" in version \(values.last?.string ?? "none")",
-            "DEL \"\(name)\" in redis-cli: a living worker writes it anew from the ledger within 30 s")
+            key, .noState(ScriptReply.printable(state.utf8), version: values.last?.string ?? "none"))
     }
 
     /// A lane that its ring does not list. Looked at again: what is claimed meanwhile leaves both.
@@ -355,11 +271,10 @@ extension DispatchIndex {
             guard replies[0].int == 1, replies[1].isNull else { return }
             try await Task.sleep(for: .milliseconds(100))
         }
-        let isDurable = lane.member.first == UInt8(ascii: "d")
         found.add(
-            lane.key, "holds jobs, and its ring \(ring) does not list it: nobody claims them",
-            isDurable
-                ? "a living worker lists it again within 30 s; is one alive?"
-                : "RPUSH \"\(ring)\" \"\(ScriptReply.printable(lane.member))\" in redis-cli")
+            lane.key,
+            .unlistedLane(
+                ring: ring, member: ScriptReply.printable(lane.member),
+                isDurable: lane.member.first == UInt8(ascii: "d")))
     }
 }

@@ -184,15 +184,11 @@ struct DiskFullCommand: AsyncParsableCommand {
                 return acknowledged.isSubset(of: found)
             }
         } catch let error as TimeLimitExceeded {
-            let missing = acknowledged.subtracting(done.withLock { $0 })
-            throw ProofFailure(
-                "LOST: \(missing.count) of \(acknowledged.count) acknowledged jobs were never done, as "
-                    + "\(missing.prefix(3).map(\.description)) (\(error))")
+            let fault = DiskLoad.fault(of: done.withLock { $0 }, acknowledged: acknowledged)
+            throw ProofFailure("\(fault ?? "all are done at last") (\(error))")
         }
         let found = done.withLock { $0 }
-        guard Set(found).count == found.count else {
-            throw ProofFailure("DOUBLED: \(found.count - Set(found).count) effects happened twice")
-        }
+        if let fault = DiskLoad.fault(of: found, acknowledged: acknowledged) { throw ProofFailure(fault) }
         let strangers = Set(found).subtracting(tried)
         let known = try await queue.count(
             "SELECT count(*) FROM jobs WHERE id = ANY ($1::uuid[])", [.array(strangers.map(\.description))])

@@ -32,6 +32,17 @@ final class DiskLoad: Sendable {
     func words(_ durability: Durability) -> [String: Int] { self.told.withLock { $0.words[durability] ?? [:] } }
     func finish() { self.told.withLock { $0.isOver = true } }
 
+    /// What is wrong with the effects of jobs, some of which were acknowledged; nil: nothing is. Pure.
+    static func fault(of effects: [JobID], acknowledged: Set<JobID>) -> String? {
+        let missing = acknowledged.subtracting(effects)
+        if !missing.isEmpty {
+            return "LOST: \(missing.count) of \(acknowledged.count) acknowledged jobs were never done, as "
+                + "\(missing.prefix(3).map(\.description))"
+        }
+        let doubles = effects.count - Set(effects).count
+        return doubles > 0 ? "DOUBLED: \(doubles) effects happened twice" : nil
+    }
+
     /// Enqueues one job. - Returns: It, if it was acknowledged.
     func enqueue(_ durability: Durability) async -> JobID? {
         let id = JobID.mint()
