@@ -164,7 +164,8 @@ let package = Package(
             name: "chorewheel-proof",
             dependencies: [
                 "JobModel", "JobQueue", "LocalServers", "Postgres", "Processes", "QueueTestSupport", "Redis",
-                "TestSupport", "WorkerKit", "WorkerRuntime", argumentParser, logging, nioCore, nioPosix,
+                "TestSupport", "WorkerKit", "WorkerRuntime", argumentParser, asyncHTTPClient, logging, nioCore,
+                nioPosix,
             ],
             path: "Tests/Proof",
             exclude: ["Clocks/preloaded_clock.c", "Mutants", "Spin"],

@@ -1,5 +1,5 @@
 // Clocks: this machine's, PostgreSQL's and Redis'. The queue itself asks only the servers', each for its own matters;
-// this machine's is in ids, in `due_at`, in webhook signatures and in everybody's logs.
+// this machine's is in ids, in webhook signatures and in everybody's logs.
 
 internal import Postgres
 internal import Redis

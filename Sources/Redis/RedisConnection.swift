@@ -11,7 +11,7 @@ final class RedisConnection: Sendable {
     private let channel: any Channel
     private let outbox: CommandOutbox
     private let handler: NIOLoopBound<RedisChannelHandler>
-    private let readiness: OneShot<Void>
+    let readiness: OneShot<Void>
 
     /// Adds the handler to a channel that is not active yet. To be called on the channel's event loop.
     init(channel: any Channel, endpoint: RedisEndpoint, settings: ConnectionSettings) throws {

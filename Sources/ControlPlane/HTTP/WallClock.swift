@@ -1,4 +1,4 @@
-// The time that the outside world writes on things: signatures and `due_at`.
+// The time that the outside world writes on things: signatures.
 
 #if canImport(Glibc)
 internal import Glibc

@@ -20,7 +20,8 @@ struct JobBatchRoute: Sendable {
         let elements = fields.objects("jobs", max: RequestLimits.batchJobsMax)
         var errors = fields.allErrors()
         var inputs: [JobInput] = []
-        let now = WallClock.milliseconds()
+        let hasTimes = elements?.contains { $0.has("due_at") } == true
+        let now = hasTimes ? try await self.jobs.ledger.now() : nil
         for var element in elements ?? [] {
             let input = try JobInput(&element, now: now)
             errors += element.allErrors()

@@ -17,10 +17,11 @@ struct JobInput: Sendable {
     ///
     /// - Parameters:
     ///   - headerKey: The `Idempotency-Key` header. The member `idempotency_key` says the same inside a batch.
-    ///   - now: Milliseconds since 1970, by this machine's clock: `due_at` is taken relative to it.
+    ///   - now: Milliseconds since 1970, by the ledger's clock: `due_at` is taken relative to it. Not asked for
+    ///     otherwise.
     /// - Returns: nil if a rule is broken that leaves nothing to go on with.
     /// - Throws: `Problem` 413: the payload is too large.
-    init?(_ fields: inout RequestFields, headerKey: String? = nil, now: Int64) throws(Problem) {
+    init?(_ fields: inout RequestFields, headerKey: String? = nil, now: Int64?) throws(Problem) {
         let kind = fields.requiredString("kind").flatMap { text -> JobKind? in
             do throws(InvalidName) {
                 return try JobKind(validating: text)
@@ -82,7 +83,7 @@ struct JobInput: Sendable {
 
     private static let delayMax: Duration = .seconds(366 * 86_400)
 
-    private static func delay(_ fields: inout RequestFields, now: Int64) -> Duration? {
+    private static func delay(_ fields: inout RequestFields, now: Int64?) -> Duration? {
         let seconds = fields.double("delay_seconds", in: 0...(Self.delayMax / .seconds(1)))
         guard let text = fields.string("due_at") else {
             return seconds.map { .milliseconds(Int64(($0 * 1000).rounded(.up))) }
@@ -92,7 +93,7 @@ struct JobInput: Sendable {
             fields.reject("due_at", "must be a date and time of RFC 3339: 2030-01-31T12:00:00Z")
             return nil
         }
-        let delay = Duration.milliseconds(max(0, due - now))
+        let delay = Duration.milliseconds(max(0, due - (now ?? due)))
         guard delay <= Self.delayMax else {
             fields.reject("due_at", "must be within 366 days")
             return nil

@@ -30,8 +30,8 @@ struct JobsRoutes: Sendable {
 
     private func enqueue(_ request: Request) async throws -> Response {
         var fields = try await request.fields(upTo: RequestLimits.jobBytesMax)
-        let input = try JobInput(
-            &fields, headerKey: try request.idempotencyKey(), now: WallClock.milliseconds())
+        let now = fields.has("due_at") ? try await self.jobs.ledger.now() : nil
+        let input = try JobInput(&fields, headerKey: try request.idempotencyKey(), now: now)
         try fields.finish()
         guard let input else { throw Problem(.invalidInput) }
         var target = JobTarget.platform

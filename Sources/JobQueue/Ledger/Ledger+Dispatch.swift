@@ -73,6 +73,12 @@ extension Ledger {
         _ = try await self.query("SELECT pg_notify('chorewheel_dispatch', '')", on: connection)
     }
 
+    /// The time by PostgreSQL's clock, which is the one that jobs are due by: milliseconds since 1970.
+    public func now() async throws -> Int64 {
+        let rows = try await self.query("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now")
+        return Int64(try rows.first?.int("now") ?? 0)
+    }
+
     /// All queues that ever were registered, and which of them are paused.
     public func queueSwitches() async throws -> [QueueSwitch] {
         try await self.query("SELECT name, paused_at IS NOT NULL AS paused, version FROM queues ORDER BY name")

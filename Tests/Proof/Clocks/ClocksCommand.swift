@@ -84,13 +84,14 @@ struct ClocksCommand: AsyncParsableCommand {
         let delayed = try await Self.enqueue(queue, "diagnostic.effect", "{}", count: 20, delay: .seconds(4))
         let fast = try await Self.enqueue(
             queue, "diagnostic.effect", "{}", count: 20, delay: .seconds(4), durability: .fast)
+        let scheduled = try await ClockedAPI(programs: programs).enqueue(dueIn: 8)
         var enqueued = 0
         for error: Int64 in [3600, -3600, 86_400, 0, -7200, 3600] {
             enqueued += try await Self.enqueue(queue, "diagnostic.effect", "{}", count: 20).count
             try programs.jump(to: error)
             try await Task.sleep(for: .milliseconds(1500))
         }
-        let all = 2 + long.count + retried.count + delayed.count + enqueued
+        let all = 2 + long.count + retried.count + delayed.count + scheduled.jobs.count + enqueued
         try await eventually("all \(all) durable jobs are done", within: .seconds(60)) {
             try await queue.count("SELECT count(*) FROM jobs WHERE state = 'succeeded'") == all
         }
@@ -99,6 +100,14 @@ struct ClocksCommand: AsyncParsableCommand {
         }
 
         try await Self.judge(queue, sessions: sessions, long: long, delayed: delayed, retried: retried)
+        let early = try await queue.count(
+            "SELECT count(*) FROM jobs WHERE id = ANY ($1::uuid[]) AND NOT started_at BETWEEN $2::timestamptz "
+                + "AND $2::timestamptz + make_interval(secs => \(Self.slack))",
+            [.array(scheduled.jobs.map(\.description)), .text(scheduled.due)])
+        guard early == 0 else { throw ProofFailure("\(early) jobs that the API took ran before their due_at, or late") }
+        print(
+            "  jobs for a due_at, by an API whose clock is wrong, that ran early, or late: 0 of \(scheduled.jobs.count)"
+        )
         try await Self.askDoctor(queue, programs)
     }
 

@@ -83,11 +83,15 @@ struct ClockedPrograms: Sendable {
             "CHOREWHEEL_NAMESPACE": self.queue.index.namespace, "CHOREWHEEL_MIGRATIONS": MigrationsInSource.directory,
             "CHOREWHEEL_LOG_LEVEL": "info",
             "CHOREWHEEL_SECRET_KEYS": "test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            "CHOREWHEEL_TOKEN": Self.token,
         ])
         command.output = .file(log)
         command.grace = .seconds(20)
         return try ChildProcess.spawn(command, leash: self.executable)
     }
+
+    /// What opens the API.
+    static let token = "for-the-drill-alone-0123456789abcdef"
 
     func log(_ name: String) -> String { "\(self.queue.servers.directory)/\(name).log" }
 }
