@@ -31,6 +31,7 @@ struct DispatchTests {
             let jobs = Self.waiting(5)
             #expect(try await queue.index.push(Array(jobs.reversed()), to: .default) == 5)
             #expect(try await queue.index.push(jobs, to: .default) == 0)
+            #expect(try await queue.index.audit(.default).faults == [])
             let claim = try await queue.index.claim(upTo: 10, from: .default, session: .mint(), settled: [])
             #expect(claim.durable == jobs.map(\.id))
             #expect(claim.state == .empty)

@@ -246,8 +246,14 @@ struct WorkerTests {
     @Test("a drained worker gives back what does not end within its grace, at no cost")
     func drainGivesBack() async throws {
         try await QueueFixture.with { queue in
+            let cancelled = Mutex(0)
             let plugin = Actor { _, _ in
-                try await Task.sleep(for: .seconds(3600))
+                do {
+                    try await Task.sleep(for: .seconds(3600))
+                } catch {
+                    cancelled.withLock { $0 += 1 }
+                    throw error
+                }
                 return "never"
             }
             var configuration = WorkerConfiguration.forTests
@@ -265,6 +271,7 @@ struct WorkerTests {
                 #expect(record.crashes == 0)
             }
             #expect(try await queue.ledger.sessions().first?.endReason == "stopped")
+            #expect(cancelled.withLock { $0 } == 10)
         }
     }
 
@@ -279,7 +286,10 @@ struct WorkerTests {
                 }
                 return "by epoch \(context.job.epoch)"
             }
-            try await queue.withWorker(plugins: [plugin]) { _ in
+            // Full: it hears of its end by its heartbeats, not by a claim.
+            var configuration = WorkerConfiguration.forTests
+            configuration.concurrency = 1
+            try await queue.withWorker(plugins: [plugin], configuration: configuration) { _ in
                 let id = try await queue.client.enqueue(Act(word: "x")).id
                 try await queue.wait(for: id, toBe: .running)
                 let session = try #require(try await queue.ledger.job(id)?.sessionID.flatMap { SessionID($0) })
