@@ -35,8 +35,14 @@ struct FastJobTests {
             #expect(claim.nextDue != nil)
 
             #expect(try await queue.index.reap(session, from: .default, crashed: true).fast == 1)
-            let fenced = try await queue.index.settle([.acknowledged(entry.id)], of: .default, session: session)
-            #expect(fenced == [entry.id])
+            let late: [SettledFast] = [
+                .acknowledged(entry.id), .givenBack(entry), .again(entry, after: .zero), .dead(entry, .discarded, nil),
+            ]
+            for settled in late {
+                #expect(
+                    try await queue.index.settle([settled], of: .default, session: session) == [entry.id], "\(settled)")
+            }
+            #expect(try await queue.index.audit(.default).fastDead == 0)
 
             let other = SessionID.mint()
             var held: [FastEntry] = []
