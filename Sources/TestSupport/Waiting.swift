@@ -22,7 +22,7 @@ public struct TimeLimitExceeded: Error, Sendable, CustomStringConvertible {
 ///   - limit: generous; it costs time only in a failing test.
 /// - Throws: `TimeLimitExceeded`; what `condition` throws; `CancellationError`.
 public func eventually(
-    _ what: String, within limit: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation,
+    _ what: String, within limit: Duration = .seconds(120), isolation: isolated (any Actor)? = #isolation,
     _ condition: () async throws -> Bool
 ) async throws {
     let clock = ContinuousClock()

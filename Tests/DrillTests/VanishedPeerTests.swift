@@ -82,7 +82,8 @@ struct VanishedPeerTests {
             #expect(inRedis?.code == .connectionLost)
             #expect(try await inPostgres.code == .connectionLost)
             let taken = ContinuousClock.now - start
-            #expect(taken < .seconds(40), "15 s, on a busy machine; it was \(taken)")
+            // 15 s when nothing else runs; a quarter of an hour by the kernel's own settings.
+            #expect(taken < .seconds(180), "it was \(taken)")
             try servers.postgres.resume()
             try servers.redis.resume()
         }
