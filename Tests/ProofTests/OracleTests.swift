@@ -145,6 +145,10 @@ struct OracleTests {
             try await queue.wait(for: try await enqueue("diagnostic.noop"), toBe: .succeeded)
             try await queue.wait(for: try await enqueue("diagnostic.fail"), toBe: .dead)
         }
+        // A job may be dispatched twice: no worker is left to let go of its second hint.
+        let other = SessionID.mint()
+        let late = try await queue.index.claim(upTo: 10, from: name, session: other, settled: [])
+        try await queue.index.drop(hints: late.durable, of: other, in: name)
         let running = try await enqueue("diagnostic.noop")
         let waiting = try await enqueue("diagnostic.noop")
         _ = try await enqueue("diagnostic.noop", delay: .seconds(3600))
