@@ -60,8 +60,11 @@ struct DevProcess: Sendable {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let pool = PostgresPool(logger: logger)
+        // Hundreds of tests share two cores.
+        var configuration = self.database
+        configuration.connectTimeout = .seconds(60)
         do {
-            let value = try await body(Ledger(database: PostgresDatabase(pool: pool, configuration: self.database)))
+            let value = try await body(Ledger(database: PostgresDatabase(pool: pool, configuration: configuration)))
             await pool.close()
             return value
         } catch {
