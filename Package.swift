@@ -175,8 +175,7 @@ let package = Package(
             "ProofTests",
             [
                 "chorewheel-proof", "DiagnosticsWorker", "JobModel", "JobQueue", "Postgres", "QueueTestSupport",
-                "Redis",
-                "TestSupport",
+                "Redis", "TestSupport",
             ]),
         tests("JobModelTests", ["JobModel"]),
         tests("JobQueueTests", ["JobModel", "JobQueue", "Postgres", "QueueTestSupport", "Redis", "TestSupport"]),

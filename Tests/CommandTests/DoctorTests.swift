@@ -85,6 +85,16 @@ import Testing
         #expect(RedisFacts(info: "").findings.contains { $0.level == .fail })
     }
 
+    @Test func `a fast lane that its ring lost is put back by a person, a durable one by a worker`() {
+        func lane(isDurable: Bool) -> IndexDamage {
+            IndexDamage(
+                key: "{n:q}:f:1:", fault: .unlistedLane(ring: "{n:q}:ring:1", member: "f", isDurable: isDurable))
+        }
+        #expect(lane(isDurable: false).what.contains("does not list it"))
+        #expect(lane(isDurable: false).remedy.hasPrefix("RPUSH \"{n:q}:ring:1\" \"f\""))
+        #expect(!lane(isDurable: true).remedy.contains("RPUSH"))
+    }
+
     @Test func `a clock is wrong only beyond what the measurement can tell`() {
         #expect(clockFinding("X", ClockSkew(before: 1000, there: 1010, after: 1020)).level == .ok)
         #expect(ClockSkew(before: 1000, there: 1010, after: 1020).milliseconds == 0)

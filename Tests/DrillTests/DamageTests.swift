@@ -314,7 +314,7 @@ struct DamageTests {
                     if case .unlistedLane(_, _, isDurable: false) = damage.fault { true } else { false }
                 }
                 #expect(fastLanes.count >= 2)
-                // As the doctor says, of fast lanes.
+                // As the doctor says of fast lanes (DoctorTests).
                 for family in [DamagedQueue.hit, DamagedQueue.other] {
                     var command = RedisCommand("RPUSH", "{\(queue.index.namespace):default}:ring:1")
                     command.append(Array("f".utf8) + family.uuid.bytes)

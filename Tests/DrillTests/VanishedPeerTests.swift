@@ -64,7 +64,7 @@ struct VanishedPeerTests {
         await servers.stop()
     }
 
-    @Test("a peer that takes nothing more is noticed by the kernel within 20 s, by both clients, without a timeout")
+    @Test("a peer that takes nothing more is noticed by the kernel in minutes, by both clients, without a timeout")
     func silentPeers() async throws {
         let servers = try await TestServers.start()
         let redis = RedisClient(configuration: try RedisConfiguration(url: servers.redisURL), logger: Self.logger)
