@@ -38,7 +38,10 @@ test: build ## Run every test, against real servers that the tests start and sto
 	@if LC_ALL=C grep -E '^[^ ]+ (Test|Suite) .* skipped(\.|: ".*")$$' $(TEST_LOG); then \
 		echo "make test: the tests above were skipped, which counts as a failure" >&2; exit 1; fi
 	@grep -q 'Test run with [1-9][0-9]* tests' $(TEST_LOG) || { echo "make test: no test was run" >&2; exit 1; }
-	@exit "$$(cat $(TEST_LOG).status)"
+	@status="$$(cat $(TEST_LOG).status)"; if [ "$$status" -ne 0 ]; then \
+		echo "make test: what failed, once more:" >&2; \
+		LC_ALL=C grep -aE -A 3 '^[^ ]+ Test .* recorded an issue' $(TEST_LOG) | tail -n 60 >&2; fi; \
+		exit "$$status"
 
 demo: dependencies ## Ten families sign up, pay, migrate and lose a worker before your eyes; nothing is left running
 	$(SWIFT) build -c $(CONFIGURATION) --product chorewheel
