@@ -25,7 +25,7 @@ public final class QueueFixture: Sendable {
     private init(_ database: TestDatabase) throws {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
-        let pool = PostgresPool(limits: .init(perDatabase: 12), logger: logger)
+        let pool = PostgresPool(limits: .init(perDatabase: 12, acquireTimeout: .seconds(60)), logger: logger)
         // Generous bounds: hundreds of tests share two cores, and some of them compute for seconds.
         var redisConfiguration = try RedisConfiguration(url: database.servers.redisURL)
         redisConfiguration.connectTimeout = .seconds(60)

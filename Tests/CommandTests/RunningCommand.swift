@@ -47,7 +47,9 @@ struct CommandPlatform: Sendable {
         try await TestDatabase.with(migrated ? .platform : .nothing, prefix: "commands_") { lent in
             let directory = "\(lent.servers.directory)/\(lent.name)"
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
-            let pool = PostgresPool(logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            let pool = PostgresPool(
+                limits: .init(acquireTimeout: .seconds(60)),
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
             do {
                 let database = PostgresDatabase(pool: pool, configuration: try PostgresConfiguration(url: lent.url))
                 if migrated {

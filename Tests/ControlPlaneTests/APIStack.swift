@@ -116,7 +116,7 @@ func withAPI(
             redisConfiguration.topology = .standalone(endpoint)
             redisConfiguration.connectTimeout = .milliseconds(200)
         }
-        let pool = PostgresPool(logger: logger)
+        let pool = PostgresPool(limits: .init(acquireTimeout: .seconds(60)), logger: logger)
         let platform = PostgresDatabase(pool: pool, configuration: database)
         let redis = RedisClient(configuration: redisConfiguration, logger: logger)
         let stores = ControlPlaneStores(

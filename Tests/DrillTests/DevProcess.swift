@@ -59,7 +59,7 @@ struct DevProcess: Sendable {
     func withLedger<Value: Sendable>(_ body: @Sendable (Ledger) async throws -> Value) async throws -> Value {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
-        let pool = PostgresPool(logger: logger)
+        let pool = PostgresPool(limits: .init(acquireTimeout: .seconds(60)), logger: logger)
         // Hundreds of tests share two cores.
         var configuration = self.database
         configuration.connectTimeout = .seconds(60)

@@ -97,7 +97,9 @@ struct DirectSupport: AttemptSupport {
 /// Lends a platform.
 func withPlatform(_ body: @Sendable (Platform) async throws -> Void) async throws {
     try await TestDatabase.with(.platform, prefix: "stripe_") { database in
-        let pool = PostgresPool(logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        let pool = PostgresPool(
+            limits: .init(acquireTimeout: .seconds(60)),
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         do {
             let configuration = try PostgresConfiguration(url: database.url)
             try await body(Platform(database: PostgresDatabase(pool: pool, configuration: configuration)))

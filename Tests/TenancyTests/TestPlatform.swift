@@ -28,7 +28,7 @@ func withDatabase<Value: Sendable>(
     _ contents: TestDatabase.Contents = .nothing, _ body: (PostgresDatabase) async throws -> Value
 ) async throws -> Value {
     try await TestDatabase.with(contents, prefix: "test_") { database in
-        let pool = PostgresPool(logger: quietLogger)
+        let pool = PostgresPool(limits: .init(acquireTimeout: .seconds(60)), logger: quietLogger)
         do {
             let configuration = try PostgresConfiguration(url: database.url)
             let value = try await body(PostgresDatabase(pool: pool, configuration: configuration))
