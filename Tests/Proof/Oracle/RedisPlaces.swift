@@ -37,7 +37,7 @@ struct RedisPlaces: Sendable {
     static func read(_ redis: RedisClient, namespace: String) async throws -> RedisPlaces {
         let reader = RedisReader(redis: redis)
         var places = RedisPlaces()
-        for key in try await reader.keys("{\(namespace)*").sorted(by: { Self.text($0) < Self.text($1) }) {
+        for key in try await reader.keys("{\(namespace)*").sorted(by: { $0.lexicographicallyPrecedes($1) }) {
             try await places.read(key, reader, namespace)
         }
         places.checkRings()
@@ -170,7 +170,8 @@ struct RedisPlaces: Sendable {
     }
 
     /// Latin-1: the keys of families' lanes end in 16 bytes that are no text.
-    private static func text(_ bytes: some Sequence<UInt8>) -> String {
+    private static func text(_ bytes: some Collection<UInt8>) -> String {
+        if bytes.allSatisfy({ $0 < 0x80 }) { return String(decoding: bytes, as: UTF8.self) }
         var text = String.UnicodeScalarView()
         for byte in bytes { text.append(Unicode.Scalar(byte)) }
         return String(text)
