@@ -68,7 +68,8 @@ struct JSONTests {
         JSONReference.expectSameValue(JSONValue.self, in: json)
         JSONReference.expectSameValue([Int].self, in: json)
         JSONReference.expectSameValue([Double].self, in: json)
-        JSONReference.expectSameValue([String: Int].self, in: json)
+        // Some of the texts have two members that are no Int: which of them Foundation reports depends on an address.
+        JSONReference.expectSameValue([String: Int].self, in: json, comparesErrors: false)
         JSONReference.expectSameValue([String: JSONValue].self, in: json)
         JSONReference.expectSameValue(JSONShapes.Text.self, in: json)
         JSONReference.expectSameValue(JSONShapes.Optionals.self, in: json)
