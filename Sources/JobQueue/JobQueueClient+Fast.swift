@@ -70,4 +70,14 @@ extension JobQueueClient {
         }
         return enqueued
     }
+
+    /// Enqueues fast jobs of one kind, all with the options and the target of `request`, which is the first one's.
+    func enqueueFast(_ jobs: [some Encodable], like request: JobRequest) async throws -> [EnqueuedJob] {
+        let ids = jobs.map { _ in self.mintID() }
+        let common = FastEntry(request, id: ids[0], defaultMaxAttempts: RetryPolicy().maxAttempts)
+        let queue = request.options.queue ?? request.ownQueue ?? .default
+        let batch = try FastBatch(jobs, like: common, ids: ids)
+        try await self.index.push(fast: batch, to: queue, delay: request.options.delay)
+        return ids.map { EnqueuedJob(id: $0, replayed: false) }
+    }
 }

@@ -75,7 +75,8 @@ public struct JobQueueClient: Sendable {
     public func enqueue<Job: PlatformJob>(
         _ jobs: [Job], options: EnqueueOptions = .init(), on connection: PostgresConnection? = nil
     ) async throws -> [EnqueuedJob] {
-        try await self.enqueueMany(jobs, durability: Job.durability, on: connection, options) { job in
+        try await self.enqueueMany(jobs, durability: Job.durability, on: connection, options) {
+            job throws(JobQueueError) in
             try JobRequest(job, options: options)
         }
     }
@@ -85,38 +86,42 @@ public struct JobQueueClient: Sendable {
         _ jobs: [Job], for family: FamilyID, options: EnqueueOptions = .init(),
         on connection: PostgresConnection? = nil
     ) async throws -> [EnqueuedJob] {
-        try await self.enqueueMany(jobs, durability: Job.durability, on: connection, options) { job in
+        try await self.enqueueMany(jobs, durability: Job.durability, on: connection, options) {
+            job throws(JobQueueError) in
             try JobRequest(job, for: family, options: options)
         }
     }
 
-    private func enqueueMany<Job>(
+    private func enqueueMany<Job: JobDeclaration>(
         _ jobs: [Job], durability: Durability, on connection: PostgresConnection?, _ options: EnqueueOptions,
-        request: (Job) throws -> JobRequest
+        request: (Job) throws(JobQueueError) -> JobRequest
     ) async throws -> [EnqueuedJob] {
         guard options.idempotencyKey == nil, options.id == nil else {
             throw JobQueueError.invalid(
                 options.id == nil ? "idempotency_key" : "id", "is not taken for many jobs: each would be the same")
         }
-        var requests: [JobRequest] = []
-        requests.reserveCapacity(jobs.count)
-        for (index, job) in jobs.enumerated() {
-            do {
-                requests.append(try request(job))
-            } catch let error as JobQueueError {
-                throw error.inBatch(at: index)
-            }
+        try Self.check(batch: jobs.count)
+        if durability == .fast, let first = jobs.first {
+            let common = try JobQueueError.inBatch(at: 0) { () throws(JobQueueError) in try request(first) }
+            return try await self.enqueueFast(jobs, like: common)
+        }
+        let requests = try jobs.enumerated().map { index, job in
+            try JobQueueError.inBatch(at: index) { () throws(JobQueueError) in try request(job) }
         }
         return try await self.enqueue(requests, durability: durability, on: connection)
+    }
+
+    private static func check(batch count: Int) throws(JobQueueError) {
+        guard count <= JobLimits.batchJobsMax else {
+            throw .invalid("jobs", "must be at most \(JobLimits.batchJobsMax)")
+        }
     }
 
     /// Enqueues many requests of known durability. See the typed one.
     public func enqueue(
         _ requests: [JobRequest], durability: Durability, on connection: PostgresConnection? = nil
     ) async throws -> [EnqueuedJob] {
-        guard requests.count <= JobLimits.batchJobsMax else {
-            throw JobQueueError.invalid("jobs", "must be at most \(JobLimits.batchJobsMax)")
-        }
+        try Self.check(batch: requests.count)
         switch durability {
         case .durable:
             if let connection { return try await self.ledger.enqueue(requests, on: connection) }
@@ -144,9 +149,7 @@ public struct JobQueueClient: Sendable {
     ///
     /// - Throws: as `enqueueChecked`, the field led by `jobs[<index>]`.
     public func enqueueChecked(_ requests: [JobRequest]) async throws -> [EnqueuedJob] {
-        guard requests.count <= JobLimits.batchJobsMax else {
-            throw JobQueueError.invalid("jobs", "must be at most \(JobLimits.batchJobsMax)")
-        }
+        try Self.check(batch: requests.count)
         var durabilities: Set<Durability> = []
         var kinds: [JobKind: KindRegistration] = [:]
         for (index, request) in requests.enumerated() {

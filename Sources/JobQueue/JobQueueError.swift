@@ -49,6 +49,17 @@ public struct JobQueueError: Error, Sendable, CustomStringConvertible {
             underlying: self.underlying)
     }
 
+    /// What `body` makes of a job of a batch; of its error the field begins with the job's place.
+    static func inBatch<Made>(
+        at index: Int, _ body: () throws(JobQueueError) -> Made
+    ) throws(JobQueueError) -> Made {
+        do {
+            return try body()
+        } catch {
+            throw error.inBatch(at: index)
+        }
+    }
+
     public var description: String { self.field.map { "\($0): \(self.message)" } ?? self.message }
 
     public var canRetry: Bool { self.code == .unavailable }

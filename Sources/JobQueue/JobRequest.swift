@@ -56,9 +56,7 @@ public struct JobRequest: Sendable, Hashable {
         kind: JobKind, target: JobTarget, payload: [UInt8], payloadVersion: Int, options: EnqueueOptions,
         ownQueue: QueueName?
     ) throws(JobQueueError) {
-        guard payload.count <= JobLimits.payloadBytesMax else {
-            throw .invalid("payload", "must have at most \(JobLimits.payloadBytesMax) bytes, has \(payload.count)")
-        }
+        try Self.check(payloadBytes: payload.count)
         if let key = options.idempotencyKey,
             !(1...JobLimits.idempotencyKeyBytesMax).contains(key.utf8.count) || key.utf8.contains(0)
         {
@@ -95,6 +93,16 @@ public struct JobRequest: Sendable, Hashable {
         try self.init(declared: job, target: target, options: options)
     }
 
+    static func check(payloadBytes count: Int) throws(JobQueueError) {
+        guard count <= JobLimits.payloadBytesMax else {
+            throw .invalid("payload", "must have at most \(JobLimits.payloadBytesMax) bytes, has \(count)")
+        }
+    }
+
+    static func unencodable(_ error: any Error) -> JobQueueError {
+        .invalid("payload", "does not encode as JSON: \(error)")
+    }
+
     private init<Job: JobDeclaration>(
         declared job: Job, target: JobTarget, options: EnqueueOptions
     ) throws(JobQueueError) {
@@ -102,7 +110,7 @@ public struct JobRequest: Sendable, Hashable {
         do {
             payload = try JSONText.encode(job)
         } catch {
-            throw .invalid("payload", "does not encode as JSON: \(error)")
+            throw Self.unencodable(error)
         }
         var options = options
         options.queue = options.queue ?? Job.queue

@@ -76,11 +76,7 @@ public final class RedisClient: Sendable {
     public func run(
         _ script: RedisScript, keys: [String], arguments: (inout RedisCommand) -> Void = { _ in }
     ) async throws -> RedisValue {
-        var command = RedisCommand("EVALSHA", key: keys.first)
-        command.append(script.sha1)
-        command.append(keys.count)
-        command.append(contentsOf: keys)
-        arguments(&command)
+        let command = script.call(keys: keys, arguments: arguments)
         let reply = try await self.execute([command], timeout: self.configuration.commandTimeout)[0]
         guard reply.error?.prefix == "NOSCRIPT" else { return try reply.throwingErrors() }
         return try await self.send(command.replacingHead(name: "EVAL", first: script.source))
@@ -94,12 +90,7 @@ public final class RedisClient: Sendable {
         _ script: RedisScript, keys: [String], times: Int, arguments: (Int, inout RedisCommand) -> Void
     ) async throws -> [RedisValue] {
         let commands = (0..<times).map { call in
-            var command = RedisCommand("EVALSHA", key: keys.first)
-            command.append(script.sha1)
-            command.append(keys.count)
-            command.append(contentsOf: keys)
-            arguments(call, &command)
-            return command
+            script.call(keys: keys) { arguments(call, &$0) }
         }
         var replies = try await self.pipeline(commands)
         for (call, reply) in replies.enumerated() {
@@ -109,6 +100,26 @@ public final class RedisClient: Sendable {
                 : try reply.throwingErrors()
         }
         return replies
+    }
+
+    /// Runs transactions in one pipeline: of each, all commands are done with nobody's between, or none is. A command
+    /// that fails while they are done undoes no other. Not in a cluster, whose nodes may each send a part elsewhere.
+    ///
+    /// - Returns: The replies to the commands of each. An error reply of any is thrown; the other transactions were run
+    ///   all the same.
+    @discardableResult
+    public func run(transactions: [[RedisCommand]]) async throws -> [[RedisValue]] {
+        precondition(!self.configuration.isCluster, "a cluster has no transactions")
+        let commands = transactions.flatMap { [RedisCommand("MULTI")] + $0 + [RedisCommand("EXEC")] }
+        var replies = try await self.pipeline(commands)[...]
+        return try transactions.map { commands in
+            let own = replies.prefix(commands.count + 2)
+            replies = replies.dropFirst(own.count)
+            // Why a command was refused when it was queued. EXEC says no more than that one was.
+            for queued in own.dropLast() { _ = try queued.throwingErrors() }
+            let done = try own.last?.throwingErrors().array ?? []
+            return try done.map { try $0.throwingErrors() }
+        }
     }
 
     /// Another client with the same settings and connections of its own, on the same thread: for commands that block.

@@ -63,6 +63,13 @@ public struct RedisCommand: Sendable, Hashable {
         self.ends.append(self.arena.count)
     }
 
+    /// Appends the argument that `write` puts behind the bytes that are there; it leaves those as they are.
+    public mutating func append(writing write: (inout [UInt8]) -> Void) {
+        write(&self.arena)
+        precondition(self.arena.count >= self.ends.last ?? 0, "an argument's writer took away what was there")
+        self.ends.append(self.arena.count)
+    }
+
     /// Appends an integer in decimal.
     public mutating func append(_ number: Int) {
         // 20 bytes hold every Int with its sign; a String of more than 15 would be allocated.

@@ -20,4 +20,26 @@ public struct RedisScript: Sendable, Hashable {
         self.sha1 = String(
             decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
+
+    /// An `EVAL` with the whole text, for transactions: one that a server does not know by its SHA-1 would be the only
+    /// command that is not done. `arguments` appends the script's `ARGV`.
+    public func evaluation(keys: [String], arguments: (inout RedisCommand) -> Void) -> RedisCommand {
+        self.command("EVAL", self.source, keys: keys, arguments: arguments)
+    }
+
+    /// `EVALSHA`, by which a server runs what it knows.
+    func call(keys: [String], arguments: (inout RedisCommand) -> Void) -> RedisCommand {
+        self.command("EVALSHA", self.sha1, keys: keys, arguments: arguments)
+    }
+
+    private func command(
+        _ name: String, _ script: String, keys: [String], arguments: (inout RedisCommand) -> Void
+    ) -> RedisCommand {
+        var command = RedisCommand(name, key: keys.first)
+        command.append(script)
+        command.append(keys.count)
+        command.append(contentsOf: keys)
+        arguments(&command)
+        return command
+    }
 }

@@ -73,6 +73,39 @@ struct FastJobTests {
         }
     }
 
+    @Test("of many jobs one that is too large is named, and none is enqueued")
+    func oneOfManyIsTooLarge() async throws {
+        try await QueueFixture.with { queue in
+            let jobs = (0..<20).map { FastPing(text: $0 == 17 ? String(repeating: "x", count: 262_144) : "fits") }
+            let refusal = await #expect(throws: JobQueueError.self) {
+                _ = try await queue.client.enqueue(jobs)
+            }
+            #expect(refusal?.field == "jobs[17].payload")
+            let audit = try await queue.index.audit(.default)
+            #expect(audit.fastWaiting == 0)
+        }
+    }
+
+    @Test("of many jobs none is enqueued where their lane, or its ring, is a key of another type")
+    func keysOfAnotherType() async throws {
+        try await QueueFixture.with { queue in
+            let (lane, ring) = ("{\(queue.index.namespace):default}:f:1:", "{\(queue.index.namespace):default}:ring:1")
+            let jobs = (0..<20).map { FastPing(text: "\($0)") }
+            for key in [lane, ring] {
+                _ = try await queue.redis.send(RedisCommand("SET", key, "somebody's"))
+                let refusal = await #expect(throws: RedisError.self) {
+                    _ = try await queue.client.enqueue(jobs)
+                }
+                #expect(refusal?.description.contains("WRONGTYPE") == true)
+                #expect(try await queue.redis.send(RedisCommand("GET", key)).string == "somebody's")
+                _ = try await queue.redis.send(RedisCommand("DEL", key))
+                #expect(try await queue.redis.send(RedisCommand("EXISTS", lane, ring)) == .integer(0))
+            }
+            _ = try await queue.client.enqueue(jobs)
+            #expect(try await queue.index.audit(.default).faults == [])
+        }
+    }
+
     @Test("a key in a batch is refused, not ignored")
     func keyInABatch() async throws {
         try await QueueFixture.with { queue in

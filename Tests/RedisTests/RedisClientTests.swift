@@ -73,6 +73,29 @@ import Testing
         }
     }
 
+    @Test("a transaction that is refused does nothing and says why; one that fails has done the rest")
+    func transactions() async throws {
+        try await self.withClient { client, prefix in
+            let done = try await client.run(transactions: [
+                [RedisCommand("SET", prefix + "a", "1"), RedisCommand("INCR", prefix + "a")],
+                [RedisCommand("GET", prefix + "a")],
+            ])
+            #expect(done == [[.status("OK"), .integer(2)], [.bytes(Array("2".utf8))]])
+            let refused = await #expect(throws: RedisError.self) {
+                try await client.run(transactions: [[RedisCommand("SET", prefix + "b", "1"), RedisCommand("NOSUCH")]])
+            }
+            #expect(refused?.description.contains("unknown command") == true)
+            #expect(try await client.send(RedisCommand("GET", prefix + "b")) == .null)
+            let failed = await #expect(throws: RedisError.self) {
+                try await client.run(transactions: [
+                    [RedisCommand("LPUSH", prefix + "a", "x"), RedisCommand("SET", prefix + "b", "1")]
+                ])
+            }
+            #expect(failed?.description.contains("WRONGTYPE") == true)
+            #expect(try await client.send(RedisCommand("GET", prefix + "b")) == .bytes(Array("1".utf8)))
+        }
+    }
+
     @Test("an error reply is thrown, with its error word")
     func serverError() async throws {
         try await self.withClient { client, prefix in

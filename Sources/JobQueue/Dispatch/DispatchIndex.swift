@@ -31,6 +31,7 @@ public struct DispatchIndex: Sendable {
     enum Script {
         static let pushDurable = onEntries("push_durable", EmbeddedText.pushDurable)
         static let pushFast = onEntries("push_fast", EmbeddedText.pushFast)
+        static let joinLane = onEntries("join_lane", EmbeddedText.joinLane)
         static let claim = onEntries("claim_jobs", EmbeddedText.claimJobs)
         static let claimQuarantined = onEntries("claim_quarantined", EmbeddedText.claimQuarantined)
         static let settleFast = onEntries("settle_fast", EmbeddedText.settleFast)
@@ -69,17 +70,58 @@ public struct DispatchIndex: Sendable {
         return try ScriptReply(Script.pushDurable, reply).int("how many jobs were not there")
     }
 
-    /// How many entries one call of push_fast.lua takes: Redis does nothing else meanwhile.
+    /// How many entries one call takes: Redis does nothing else meanwhile.
     private static let entriesPerCall = 1000
+    /// From so many on, entries go past Lua: there each costs as much again as all else that Redis does for it.
+    private static let worthATransaction = 4
 
     /// Enqueues fast jobs of one lane.
     func push(fast entries: [FastEntry], to queue: QueueName, delay: Duration?) async throws {
-        let calls = stride(from: 0, to: entries.count, by: Self.entriesPerCall).map { start in
-            entries[start..<min(start + Self.entriesPerCall, entries.count)]
+        guard let first = entries.first else { return }
+        try await self.push(like: first, count: entries.count, to: queue, delay: delay) { entries[$0].append(to: &$1) }
+    }
+
+    /// Enqueues fast jobs of one kind and lane.
+    func push(fast batch: FastBatch, to queue: QueueName, delay: Duration?) async throws {
+        try await self.push(like: batch.common, count: batch.ids.count, to: queue, delay: delay) {
+            batch.append(job: $0, to: &$1)
         }
-        try await self.redis.run(Script.pushFast, keys: [self.base(queue)], times: calls.count) { call, command in
-            Self.append(calls[call], delay: delay, key: nil, to: &command)
+    }
+
+    /// Enqueues fast jobs of one lane in as few calls as may be; `append` appends the bytes of each.
+    private func push(
+        like first: FastEntry, count: Int, to queue: QueueName, delay: Duration?,
+        append: (_ index: Int, _ bytes: inout [UInt8]) -> Void
+    ) async throws {
+        let calls = stride(from: 0, to: count, by: Self.entriesPerCall).map { start in
+            start..<min(start + Self.entriesPerCall, count)
         }
+        func appendEntries(_ indices: Range<Int>, to command: inout RedisCommand) {
+            // Neighbours are mostly of one size.
+            command.reserve(arguments: indices.count, bytes: indices.count * (first.byteCount + 8))
+            for index in indices { command.append { append(index, &$0) } }
+        }
+        // A node of a cluster may send half of a transaction elsewhere.
+        guard count >= Self.worthATransaction, delay ?? .zero == .zero, !self.redis.configuration.isCluster else {
+            try await self.redis.run(Script.pushFast, keys: [self.base(queue)], times: calls.count) { call, command in
+                Self.appendHead(like: first, delay: delay, key: nil, to: &command)
+                appendEntries(calls[call], to: &command)
+            }
+            return
+        }
+        let lane = Array("\(self.base(queue)):f:\(first.priority.rawValue):".utf8) + first.lane
+        try await self.redis.run(
+            transactions: calls.map { indices in
+                var push = RedisCommand("RPUSH")
+                push.append(lane)
+                appendEntries(indices, to: &push)
+                let join = Script.joinLane.evaluation(keys: [self.base(queue)]) { command in
+                    command.append(first.priority.rawValue)
+                    command.append(first.lane)
+                    command.append(indices.count)
+                }
+                return [push, join]
+            })
     }
 
     /// Enqueues a fast job with an idempotency key. - Returns: nil when enqueued; else what the key holds.
@@ -87,27 +129,22 @@ public struct DispatchIndex: Sendable {
         fast entry: FastEntry, to queue: QueueName, delay: Duration?, key: FastKey
     ) async throws -> FastKey.Holder? {
         let reply = try await self.redis.run(Script.pushFast, keys: [self.base(queue)]) { command in
-            Self.append([entry], delay: delay, key: key, to: &command)
+            Self.appendHead(like: entry, delay: delay, key: key, to: &command)
+            command.append { entry.append(to: &$0) }
         }
         return try ScriptReply(Script.pushFast, reply).keyHolder()
     }
 
-    private static func append(
-        _ entries: ArraySlice<FastEntry>, delay: Duration?, key: FastKey?, to command: inout RedisCommand
+    /// Appends what push_fast.lua takes before the entries.
+    private static func appendHead(
+        like entry: FastEntry, delay: Duration?, key: FastKey?, to command: inout RedisCommand
     ) {
-        guard let first = entries.first else { return }
-        command.append(first.priority.rawValue)
-        command.append(first.lane)
+        command.append(entry.priority.rawValue)
+        command.append(entry.lane)
         command.append(delay?.wholeMilliseconds ?? 0)
         command.append(key?.digest ?? [])
         command.append(key?.holder.bytes ?? [])
         command.append(FastKey.retention.wholeMilliseconds)
-        command.reserve(arguments: entries.count, bytes: entries.reduce(0) { $0 + $1.byteCount })
-        var bytes: [UInt8] = []
-        for entry in entries {
-            entry.write(to: &bytes)
-            command.append(bytes)
-        }
     }
 
     /// Claims jobs for a session, and first lets go of those that are settled.

@@ -52,15 +52,20 @@ public struct FastEntry: Sendable, Hashable {
     /// The bytes that Redis keeps.
     public var bytes: [UInt8] {
         var bytes: [UInt8] = []
-        self.write(to: &bytes)
+        bytes.reserveCapacity(self.byteCount)
+        self.append(to: &bytes)
         return bytes
     }
 
-    /// Writes the bytes that Redis keeps over what the buffer holds.
-    func write(to bytes: inout [UInt8]) {
+    /// Appends the bytes that Redis keeps.
+    func append(to bytes: inout [UInt8]) {
+        self.appendHead(of: self.id, to: &bytes)
+        bytes.append(contentsOf: self.payload)
+    }
+
+    /// Appends what comes before the payload, for a job with this id that is else as this one.
+    func appendHead(of id: JobID, to bytes: inout [UInt8]) {
         let kind = self.kind.rawValue.utf8
-        bytes.removeAll(keepingCapacity: true)
-        bytes.reserveCapacity(self.byteCount)
         bytes.append(Self.version)
         bytes.append(UInt8(clamping: self.crashes))
         bytes.append(UInt8(clamping: self.failures))
@@ -68,11 +73,10 @@ public struct FastEntry: Sendable, Hashable {
         bytes.append(UInt8(clamping: self.maxAttempts))
         bytes.append(self.family == nil ? 0 : 16)
         if let family = self.family { Self.append(family.uuid, to: &bytes) }
-        Self.append(self.id.uuid, to: &bytes)
+        Self.append(id.uuid, to: &bytes)
         bytes.append(UInt8(kind.count))
         bytes.append(contentsOf: kind)
         bytes.append(UInt8(clamping: self.payloadVersion))
-        bytes.append(contentsOf: self.payload)
     }
 
     private static func append(_ uuid: UUIDBytes, to bytes: inout [UInt8]) {

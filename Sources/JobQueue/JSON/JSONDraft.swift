@@ -57,6 +57,16 @@ struct JSONDraft {
         self.members.reserveCapacity(12)
     }
 
+    /// Begins another text, where the one before was. Slots keep their names: who kept a handle of the text before
+    /// finds that it names nothing.
+    mutating func restart() {
+        self.bytes.removeAll(keepingCapacity: true)
+        self.needsFoundation = false
+        self.containers.removeAll(keepingCapacity: true)
+        self.members.removeAll(keepingCapacity: true)
+        self.emptySlot = nil
+    }
+
     /// Leaves the value to Foundation.
     mutating func unsupported() -> JSONUnsupported {
         self.needsFoundation = true

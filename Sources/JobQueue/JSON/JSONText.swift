@@ -25,7 +25,11 @@ public enum JSONText {
     ///
     /// - Throws: `EncodingError`, or what the value's `encode(to:)` throws.
     public static func encode(_ value: some Encodable) throws -> [UInt8] {
-        if let json = JSONWriter.text(of: value) { return json }
+        try JSONWriter.text(of: value) ?? Self.foundationEncode(value)
+    }
+
+    /// Foundation's own text.
+    static func foundationEncode(_ value: some Encodable) throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .iso8601
@@ -45,6 +49,26 @@ public enum JSONText {
     /// The text of encoded JSON.
     public static func string(_ value: some Encodable) throws -> String {
         String(decoding: try Self.encode(value), as: UTF8.self)
+    }
+}
+
+/// The texts of many values in one buffer: nothing is allocated for each.
+struct JSONTexts: Sendable {
+    private var bytes: [UInt8] = []
+    /// Where each text ends.
+    private var ends: [Int] = []
+
+    /// Appends the text of `value`, as `JSONText.encode` makes it.
+    mutating func append(_ value: some Encodable, by writer: JSONWriter) throws {
+        if !writer.append(textOf: value, to: &self.bytes) { self.bytes += try JSONText.foundationEncode(value) }
+        self.ends.append(self.bytes.count)
+    }
+
+    /// The text that was appended last; none: empty.
+    var last: ArraySlice<UInt8> { self.ends.isEmpty ? [] : self[self.ends.count - 1] }
+
+    subscript(index: Int) -> ArraySlice<UInt8> {
+        self.bytes[(index == 0 ? 0 : self.ends[index - 1])..<self.ends[index]]
     }
 }
 

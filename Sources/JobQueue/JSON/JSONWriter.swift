@@ -1,4 +1,4 @@
-// The fast encoder's shell: one draft, shared by the encoders and containers of one encoding. It is a class because
+// The fast encoder's shell: one draft, shared by the encoders and containers of an encoding. It is a class because
 // Codable hands them out by the dozen; every use of the draft is one short access, never around a call of
 // `encode(to:)`.
 
@@ -8,7 +8,7 @@ internal import FoundationEssentials
 internal import Foundation
 #endif
 
-/// Writes one JSON text.
+/// Writes a JSON text, or one after the other.
 final class JSONWriter {
     /// Its accesses are unchecked, since a check takes as long as writing a number. What makes that right: no method of
     /// a draft calls anything that knows a writer.
@@ -17,8 +17,20 @@ final class JSONWriter {
     /// The text of a value; nil when Foundation must write it, or say why it cannot be written.
     static func text(of value: some Encodable) -> [UInt8]? {
         let writer = JSONWriter()
-        guard (try? writer.write(value)) != nil, !writer.draft.needsFoundation else { return nil }
-        return writer.draft.bytes
+        return writer.tryWrite(value) ? writer.draft.bytes : nil
+    }
+
+    /// Appends the text of a value, in place of the one that was written before; false, and nothing is appended: as
+    /// `text(of:)`.
+    func append(textOf value: some Encodable, to bytes: inout [UInt8]) -> Bool {
+        self.draft.restart()
+        guard self.tryWrite(value) else { return false }
+        bytes.append(contentsOf: self.draft.bytes)
+        return true
+    }
+
+    private func tryWrite(_ value: some Encodable) -> Bool {
+        (try? self.write(value)) != nil && !self.draft.needsFoundation
     }
 
     /// An encoder that writes nothing, with the value left to Foundation.

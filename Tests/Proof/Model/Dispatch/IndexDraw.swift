@@ -91,8 +91,15 @@ struct IndexDraw: Sendable {
         case .enqueue: return .enqueue(self.request(&dice, queue, step, 0, mayHaveKey: true), queue: queue)
         case .enqueueMany:
             let count = 1 + dice.below(6)
-            return .enqueueMany(
-                (0..<count).map { self.request(&dice, queue, step, $0, mayHaveKey: false) }, queue: queue)
+            // Half of them of one lane: enough of those go another way into Redis.
+            let areAlike = dice.once(in: 2)
+            var requests: [FastRequest] = []
+            for number in 0..<count {
+                requests.append(
+                    self.request(
+                        &dice, queue, step, number, mayHaveKey: false, like: areAlike ? requests.first : nil))
+            }
+            return .enqueueMany(requests, queue: queue)
         case .claim:
             let session = self.session(&dice)
             let count = dice.one(of: [1, 1, 2, 3, 5, 8, 20, dice.once(in: 10) ? 0 : 1])
@@ -254,7 +261,8 @@ struct IndexDraw: Sendable {
     }
 
     private func request(
-        _ dice: inout SeededRandom, _ queue: Int, _ step: Int, _ number: Int, mayHaveKey: Bool
+        _ dice: inout SeededRandom, _ queue: Int, _ step: Int, _ number: Int, mayHaveKey: Bool,
+        like: FastRequest? = nil
     ) -> FastRequest {
         var key = FastRequest.Key.none
         var id = Self.id(step, 0x8000 + number)
@@ -269,12 +277,13 @@ struct IndexDraw: Sendable {
             id = Self.id(1 << 39 + self.era, 0x9000 + own * 2 + queue)
             family = Self.family(own % 4)
         }
+        let priority = dice.one(of: [JobPriority.high, .normal, .normal, .low])
         let job = FastJob(
-            id: id, kind: queue == 0 ? AlphaJob.kind : BetaJob.kind, family: family,
-            priority: dice.one(of: [JobPriority.high, .normal, .normal, .low]), maxAttempts: 1 + dice.below(30),
+            id: id, kind: queue == 0 ? AlphaJob.kind : BetaJob.kind, family: like.map(\.job.family) ?? family,
+            priority: like?.job.priority ?? priority, maxAttempts: 1 + dice.below(30),
             payload: Array("{\"n\":\(n)}".utf8))
         let delay = dice.one(of: [nil, nil, nil, 0, 1, 20, 5000, 3_601_000])
-        return FastRequest(job: job, delay: delay, key: key)
+        return FastRequest(job: job, delay: like.map(\.delay) ?? delay, key: key)
     }
 
     /// Hints whose attempts a session has settled in the ledger, or thinks so.
