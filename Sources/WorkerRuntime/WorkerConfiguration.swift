@@ -28,7 +28,7 @@ public struct WorkerConfiguration: Sendable {
     public var worker: WorkerID
 
     public init(
-        queues: [QueueName] = [], concurrency: Int = 32, lease: Duration = .seconds(10), beat: Duration = .seconds(1),
+        queues: [QueueName] = [], concurrency: Int = 32, lease: Duration = .seconds(10), beat: Duration = .seconds(2),
         grace: Duration = .seconds(25), cancellationGrace: Duration = .seconds(5),
         reconcileEvery: Duration = .seconds(30), quarantine: QuarantineRole = .alone, version: String = "unknown",
         worker: WorkerID = .mint()

@@ -159,6 +159,22 @@ public struct DispatchIndex: Sendable {
         return try ScriptReply(Script.claim, reply).claim(of: queue)
     }
 
+    /// Those of the queues in which a claim would find something: jobs that wait, are delayed, or are to be run alone.
+    ///
+    /// For a worker that was idle and has no sign of work: one command a queue, where a claim is nine. It tells nothing
+    /// of a queue's state or of the session's; the claim does, and the heartbeat.
+    public func queuesWithJobs(among queues: [QueueName]) async throws -> [QueueName] {
+        let commands = queues.map { queue in
+            var command = RedisCommand("EXISTS")
+            for place in ["ring:0", "ring:1", "ring:2", "due", "quarantine"] {
+                command.append("\(self.base(queue)):\(place)")
+            }
+            return command
+        }
+        let replies = try await self.redis.pipeline(commands)
+        return try zip(queues, replies).filter { try $1.throwingErrors().requireInt() > 0 }.map(\.0)
+    }
+
     /// Drops hints of jobs that are settled: nobody is to look for them.
     public func drop(hints ids: [JobID], of session: SessionID, in queue: QueueName) async throws {
         guard !ids.isEmpty else { return }

@@ -37,6 +37,8 @@ extension WorkerSession {
         /// Which queue is asked first.
         var rotation = 0
         var prefetch = Prefetch()
+        /// The wait before ended without a sign of work.
+        var isIdle = false
         /// When to look for strays.
         var nextLook: ContinuousClock.Instant
     }
@@ -88,7 +90,9 @@ extension WorkerSession {
         guard room > 0, load.waiting == 0 || room >= most / 4 else {
             return await self.slots.freed.wait(atMost: .seconds(1))
         }
-        let pass = try await self.claimPass(upTo: room, from: rounds.rotation, of: self.queues, takingIn: take)
+        let asked = rounds.isIdle ? try await self.queuesWorthAsking() : self.queues
+        rounds.isIdle = false
+        let pass = try await self.claimPass(upTo: room, from: rounds.rotation, of: asked, takingIn: take)
         rounds.rotation += 1
         if !pass.quarantined.isEmpty {
             await intake.wait(for: 0)
@@ -97,8 +101,15 @@ extension WorkerSession {
         guard pass.claimed == 0, self.isWorking else { return }
         let wait = min(pass.nextDue ?? Self.longestWait, Self.longestWait)
         let woken = try await self.waitForWork(atMost: wait, on: waiting)
+        rounds.isIdle = woken == nil
         // Where there is something is asked first.
         if let place = woken.flatMap({ self.queues.firstIndex(of: $0) }) { rounds.rotation = place }
+    }
+
+    /// Where a claim would find something, or has something to let go of.
+    private func queuesWorthAsking() async throws -> [QueueName] {
+        let waiting = Set(try await self.index.queuesWithJobs(among: self.queues))
+        return self.queues.filter { waiting.contains($0) || !self.acknowledgements.ids(of: $0).isEmpty }
     }
 
     /// Compares what Redis holds for running here with what runs here, and gives the difference back. Called when

@@ -12,21 +12,20 @@ extension WorkerSession {
         let caretaker = Caretaker(session: self)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await caretaker.run() }
-            // The ledger's lease is kept at half the rate: a statement every two beats.
-            group.addTask { await self.keepBeating(every: self.configuration.beat * 2, caretaker, self.beatLedger) }
-            group.addTask { await self.keepBeating(every: self.configuration.beat, caretaker, self.beatRedis) }
+            group.addTask { await self.keepBeating(caretaker, self.beatLedger) }
+            group.addTask { await self.keepBeating(caretaker, self.beatRedis) }
             while !Task.isCancelled, !self.isLost { try? await Task.sleep(for: self.configuration.beat / 4) }
             group.cancelAll()
         }
     }
 
     private func keepBeating(
-        every interval: Duration, _ caretaker: Caretaker, _ beat: (inout Pulse, Caretaker) async -> Void
+        _ caretaker: Caretaker, _ beat: (inout Pulse, Caretaker) async -> Void
     ) async {
         var pulse = Pulse(lease: self.configuration.lease)
         while !Task.isCancelled, !self.isLost {
             await beat(&pulse, caretaker)
-            try? await Task.sleep(for: interval)
+            try? await Task.sleep(for: self.configuration.beat)
         }
     }
 

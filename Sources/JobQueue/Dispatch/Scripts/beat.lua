@@ -20,13 +20,12 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local session = ARGV[1]
 local generation = try('GET', KEYS[3])
 generation = generation == nil and '0' or generation or ''
--- nil: the key is of another type; false: it has no such session.
-local known = try('ZSCORE', KEYS[1], session)
-if ARGV[4] ~= '1' and known == false then
+local lease_ends = now + tonumber(ARGV[2])
+if ARGV[4] == '1' then
+    try('ZADD', KEYS[1], lease_ends, session)
+-- Nothing has changed: it has no such session, or had this very time. (nil: the key is of another type.)
+elseif try('ZADD', KEYS[1], 'XX', 'CH', lease_ends, session) == 0 and not redis.call('ZSCORE', KEYS[1], session) then
     return {0, 0, generation}
-end
-if known ~= nil then
-    redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), session)
 end
 local micros = time[1] * 1000000 + time[2]
 local deaths = ARGV[6] ~= '' and try('ZRANGEBYSCORE', KEYS[4], '(' .. ARGV[6], '+inf') or {}
