@@ -103,7 +103,8 @@ public final class RedisClient: Sendable {
     }
 
     /// Runs transactions in one pipeline: of each, all commands are done with nobody's between, or none is. A command
-    /// that fails while they are done undoes no other. Not in a cluster, whose nodes may each send a part elsewhere.
+    /// that fails while they are done undoes no other. Not in a cluster, whose nodes may each send a part elsewhere; and
+    /// only for a user who may `MULTI`, since what follows a refused one is done by itself.
     ///
     /// - Returns: The replies to the commands of each. An error reply of any is thrown; the other transactions were run
     ///   all the same.
@@ -117,7 +118,7 @@ public final class RedisClient: Sendable {
             replies = replies.dropFirst(own.count)
             // Why a command was refused when it was queued. EXEC says no more than that one was.
             for queued in own.dropLast() { _ = try queued.throwingErrors() }
-            let done = try own.last?.throwingErrors().array ?? []
+            let done = try (own.last ?? .null).sayingWhyDiscarded().throwingErrors().requireArray()
             return try done.map { try $0.throwingErrors() }
         }
     }

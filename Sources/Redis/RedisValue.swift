@@ -88,6 +88,14 @@ extension RedisValue {
         return self
     }
 
+    /// Of an `EXEC` that found the server out of memory, say, the error that it found. Others are as they were.
+    func sayingWhyDiscarded() -> RedisValue {
+        guard case .error(let error) = self, error.prefix == "EXECABORT",
+            let why = error.message.firstRange(of: "because of: ")
+        else { return self }
+        return .error(RedisServerError(message: String(error.message[why.upperBound...])))
+    }
+
     private func require<T>(_ part: T?, _ wanted: String, file: String, line: Int) throws(RedisError) -> T {
         if let part { return part }
         if case .error(let error) = self { throw RedisError(error, file: file, line: line) }

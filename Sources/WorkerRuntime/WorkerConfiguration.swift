@@ -12,7 +12,7 @@ public struct WorkerConfiguration: Sendable {
     public var concurrency: Int
     /// A session that has not beaten for this long is dead, and its jobs are others'. 3 to 600 s.
     public var lease: Duration
-    /// How often it beats; at most a third of the lease.
+    /// How often it beats, to each store; at most a third of the lease. Unless told: a fifth, at most 2 s.
     public var beat: Duration
     /// How long a stopping worker lets its handlers go on before it cancels them and gives their jobs back.
     public var grace: Duration
@@ -28,7 +28,7 @@ public struct WorkerConfiguration: Sendable {
     public var worker: WorkerID
 
     public init(
-        queues: [QueueName] = [], concurrency: Int = 32, lease: Duration = .seconds(10), beat: Duration = .seconds(2),
+        queues: [QueueName] = [], concurrency: Int = 32, lease: Duration = .seconds(10), beat: Duration? = nil,
         grace: Duration = .seconds(25), cancellationGrace: Duration = .seconds(5),
         reconcileEvery: Duration = .seconds(30), quarantine: QuarantineRole = .alone, version: String = "unknown",
         worker: WorkerID = .mint()
@@ -36,7 +36,7 @@ public struct WorkerConfiguration: Sendable {
         self.queues = queues
         self.concurrency = concurrency
         self.lease = lease
-        self.beat = beat
+        self.beat = beat ?? Self.beat(within: lease)
         self.grace = grace
         self.cancellationGrace = cancellationGrace
         self.reconcileEvery = reconcileEvery
@@ -44,6 +44,9 @@ public struct WorkerConfiguration: Sendable {
         self.version = version
         self.worker = worker
     }
+
+    /// Five beats a lease, and no more of them than one in two seconds: each is seven commands to Redis.
+    static func beat(within lease: Duration) -> Duration { min(.seconds(2), lease / 5) }
 
     /// Where a worker with these handlers claims. The default queue always, unless told otherwise: kinds that no worker
     /// knows wait there to be parked.

@@ -176,6 +176,17 @@ import Testing
         #expect(RedisError(RedisServerError(message: message)).canRetry == canRetry)
     }
 
+    @Test("a transaction that EXEC itself discards is refused for what EXEC found")
+    func discarded() {
+        let full = RedisValue.error(
+            RedisServerError(message: "EXECABORT Transaction discarded because of: OOM command not allowed"))
+        #expect(full.sayingWhyDiscarded().error?.prefix == "OOM")
+        let queued = RedisValue.error(
+            RedisServerError(message: "EXECABORT Transaction discarded because of previous errors."))
+        #expect(queued.sayingWhyDiscarded() == queued)
+        #expect(RedisValue.integer(1).sayingWhyDiscarded() == .integer(1))
+    }
+
     @Test("each code says whether trying again can help")
     func codes() {
         let retryable = RedisError.Code.allCases.filter { RedisError.canRetry($0, prefix: nil) }

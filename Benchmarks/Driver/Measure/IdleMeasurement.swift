@@ -10,8 +10,8 @@ struct IdleMeasurement {
     let queue: OurQueue
     let seconds: Int
 
-    /// What a worker sends when it has nothing to do, and no script calls.
-    private static let sent: Set<String> = ["evalsha", "eval", "blpop", "hkeys", "info", "ping"]
+    /// What a worker sends when it has nothing to do. Scripts call EXISTS, too: theirs are counted with it.
+    private static let sent: Set<String> = ["evalsha", "eval", "blpop", "exists", "hkeys", "info", "ping"]
 
     /// What only grows.
     private struct Reading {

@@ -1,5 +1,5 @@
-// Redis' side of the queue: where workers find jobs. Each method is one script or one command; the keys and their
-// invariants are described in the scripts. Nothing here knows the ledger.
+// Redis' side of the queue: where workers find jobs. Each method is one script or one command (or, for many fast jobs,
+// one transaction); the keys and their invariants are described in the scripts. Nothing here knows the ledger.
 
 public import JobModel
 public import Redis
@@ -31,7 +31,7 @@ public struct DispatchIndex: Sendable {
     enum Script {
         static let pushDurable = onEntries("push_durable", EmbeddedText.pushDurable)
         static let pushFast = onEntries("push_fast", EmbeddedText.pushFast)
-        static let joinLane = onEntries("join_lane", EmbeddedText.joinLane)
+        static let joinLane = RedisScript(name: "join_lane", source: EmbeddedText.joinLane)
         static let claim = onEntries("claim_jobs", EmbeddedText.claimJobs)
         static let claimQuarantined = onEntries("claim_quarantined", EmbeddedText.claimQuarantined)
         static let settleFast = onEntries("settle_fast", EmbeddedText.settleFast)
@@ -72,33 +72,36 @@ public struct DispatchIndex: Sendable {
 
     /// How many entries one call takes: Redis does nothing else meanwhile.
     private static let entriesPerCall = 1000
-    /// From so many on, entries go past Lua: there each costs as much again as all else that Redis does for it.
-    private static let worthATransaction = 4
+    /// From so many on, entries go past Lua (docs/decisions/0013-past-lua.md): before that its script costs more.
+    private static let worthATransaction = 16
 
     /// Enqueues fast jobs of one lane.
     func push(fast entries: [FastEntry], to queue: QueueName, delay: Duration?) async throws {
         guard let first = entries.first else { return }
-        try await self.push(like: first, count: entries.count, to: queue, delay: delay) { entries[$0].append(to: &$1) }
+        let sizes = entries.map(\.byteCount)
+        try await self.push(like: first, sizes, to: queue, delay: delay) { entries[$0].append(to: &$1) }
     }
 
     /// Enqueues fast jobs of one kind and lane.
     func push(fast batch: FastBatch, to queue: QueueName, delay: Duration?) async throws {
-        try await self.push(like: batch.common, count: batch.ids.count, to: queue, delay: delay) {
-            batch.append(job: $0, to: &$1)
-        }
+        try await self.push(like: batch.common, batch.sizes, to: queue, delay: delay) { batch.append(job: $0, to: &$1) }
     }
 
-    /// Enqueues fast jobs of one lane in as few calls as may be; `append` appends the bytes of each.
+    /// Enqueues fast jobs of one lane in as few calls as may be.
+    ///
+    /// - Parameters:
+    ///   - sizes: How many bytes each has.
+    ///   - append: Appends those of one.
     private func push(
-        like first: FastEntry, count: Int, to queue: QueueName, delay: Duration?,
+        like first: FastEntry, _ sizes: [Int], to queue: QueueName, delay: Duration?,
         append: (_ index: Int, _ bytes: inout [UInt8]) -> Void
     ) async throws {
+        let count = sizes.count
         let calls = stride(from: 0, to: count, by: Self.entriesPerCall).map { start in
             start..<min(start + Self.entriesPerCall, count)
         }
         func appendEntries(_ indices: Range<Int>, to command: inout RedisCommand) {
-            // Neighbours are mostly of one size.
-            command.reserve(arguments: indices.count, bytes: indices.count * (first.byteCount + 8))
+            command.reserve(arguments: indices.count, bytes: sizes[indices].reduce(0, +))
             for index in indices { command.append { append(index, &$0) } }
         }
         // A node of a cluster may send half of a transaction elsewhere.

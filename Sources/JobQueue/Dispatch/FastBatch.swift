@@ -31,6 +31,12 @@ struct FastBatch: Sendable {
         self.payloads = payloads
     }
 
+    /// How many bytes Redis keeps of each job.
+    var sizes: [Int] {
+        let head = self.common.byteCount - self.common.payload.count
+        return self.ids.indices.map { head + self.payloads[$0].count }
+    }
+
     /// Appends what Redis keeps of a job.
     func append(job index: Int, to bytes: inout [UInt8]) {
         self.common.appendHead(of: self.ids[index], to: &bytes)

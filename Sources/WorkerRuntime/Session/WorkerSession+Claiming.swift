@@ -90,8 +90,10 @@ extension WorkerSession {
         guard room > 0, load.waiting == 0 || room >= most / 4 else {
             return await self.slots.freed.wait(atMost: .seconds(1))
         }
-        let asked = rounds.isIdle ? try await self.queuesWorthAsking() : self.queues
+        let mayLook = rounds.isIdle
+        // Before the look: when one queue's node is away, the others' are asked.
         rounds.isIdle = false
+        let asked = mayLook ? try await self.queuesWorthAsking() : self.queues
         let pass = try await self.claimPass(upTo: room, from: rounds.rotation, of: asked, takingIn: take)
         rounds.rotation += 1
         if !pass.quarantined.isEmpty {

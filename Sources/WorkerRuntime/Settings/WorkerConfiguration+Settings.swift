@@ -21,7 +21,7 @@ extension WorkerConfiguration {
         }
         if let lease = try settings.int("chorewheel.lease.seconds", in: 3...600) {
             self.lease = .seconds(lease)
-            self.beat = min(self.beat, self.lease / 5)
+            self.beat = Self.beat(within: self.lease)
         }
         if let grace = try settings.int("chorewheel.grace.seconds", in: 0...86_400) { self.grace = .seconds(grace) }
         if let text = settings.string("chorewheel.worker") {

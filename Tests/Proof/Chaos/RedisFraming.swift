@@ -36,7 +36,7 @@ struct RedisFraming: Framing {
         guard let command = words.first?.uppercased() else { return "empty" }
         switch command {
         case "EVALSHA", "EVAL":
-            // EVAL has the text instead of its digest: it is sent after a NOSCRIPT.
+            // EVAL has the text instead of its digest: it is sent after a NOSCRIPT, and in a transaction.
             let name = (words.count > 1 ? Self.scripts[words[1]] : nil) ?? "script"
             return (command == "EVAL" ? "EVAL " : "") + name + (words.count > 3 ? Self.place(words[3]) : "")
         case "BLPOP": return command + (words.count > 1 ? Self.place(words[1]) : "")

@@ -1,6 +1,5 @@
 -- Ends the transaction that pushes many fast jobs: RPUSH of their entries to their lane, then this. What push_fast.lua
--- does by itself is done by two commands here, since a list takes what a client sends at half the cost of what Lua
--- hands on.
+-- does by itself is done by two commands here: decision 13 says why. Sent whole each time, so it stands alone.
 --
 -- KEYS[1]  base of the queue
 -- ARGV[1]  priority      ARGV[2]  lane (empty or the family's 16 bytes)      ARGV[3]  how many entries were pushed
@@ -19,5 +18,8 @@ if length == tonumber(ARGV[3]) then
         return joined
     end
 end
-wake(base)
+-- As `wake` in entries.lua.
+if redis.pcall('LLEN', base .. ':wake') == 0 then
+    redis.call('RPUSH', base .. ':wake', '1')
+end
 return ''

@@ -90,9 +90,9 @@ struct IndexDraw: Sendable {
         case .push: return .push(self.hints(&dice, queue, step), queue: queue)
         case .enqueue: return .enqueue(self.request(&dice, queue, step, 0, mayHaveKey: true), queue: queue)
         case .enqueueMany:
-            let count = 1 + dice.below(6)
             // Half of them of one lane: enough of those go another way into Redis.
             let areAlike = dice.once(in: 2)
+            let count = 1 + dice.below(areAlike ? 24 : 6)
             var requests: [FastRequest] = []
             for number in 0..<count {
                 requests.append(
