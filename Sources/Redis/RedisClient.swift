@@ -103,8 +103,8 @@ public final class RedisClient: Sendable {
     }
 
     /// Runs transactions in one pipeline: of each, all commands are done with nobody's between, or none is. A command
-    /// that fails while they are done undoes no other. Not in a cluster, whose nodes may each send a part elsewhere; and
-    /// only for a user who may `MULTI`, since what follows a refused one is done by itself.
+    /// that fails while they are done undoes no other. Not in a cluster, whose nodes may each send a part elsewhere;
+    /// and only for a user who may `MULTI`, since what follows a refused one is done by itself.
     ///
     /// - Returns: The replies to the commands of each. An error reply of any is thrown; the other transactions were run
     ///   all the same.

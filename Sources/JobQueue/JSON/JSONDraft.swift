@@ -7,7 +7,7 @@
 // 1. The bytes are a JSON text up to the closing brackets of the open containers, innermost last.
 // 2. A slot, the place for one value, is filled at most once; while one is empty, nothing else is written.
 // 3. A container that has ended is not written to again: its handle no longer names an open one.
-// Whatever would break them leaves the value to Foundation: `needsFoundation` is set, and stays set until the next text.
+// Whatever would break them leaves the value to Foundation: `needsFoundation` is set, and stays set for this text.
 
 /// The text written so far.
 struct JSONDraft {
