@@ -85,7 +85,7 @@ model: dependencies ## Hold the Lua scripts and the ledger against pure models: 
 	@exec "$$($(SWIFT) build -c release --show-bin-path)/chorewheel-proof" model --operations $(N) $(ARGS)
 
 # The models of Tests/Proof/Spin, every state of them, and bugs planted in them. 66 s on 2 cores; SIZE=large
-# takes more jobs and faults: minutes, and gigabytes (it has not been run to its end).
+# takes more jobs and faults: half an hour, and gigabytes.
 SIZE ?= small
 spin: ## Check the models of claim, lease, fence and reconcile with spin; SIZE=large takes more faults
 	@deploy/install-dependencies --proof

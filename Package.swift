@@ -164,8 +164,7 @@ let package = Package(
             name: "chorewheel-proof",
             dependencies: [
                 "JobModel", "JobQueue", "LocalServers", "Postgres", "Processes", "QueueTestSupport", "Redis",
-                "TestSupport", "WorkerKit", "WorkerRuntime", argumentParser, asyncHTTPClient, logging, nioCore,
-                nioPosix,
+                "TestSupport", "WorkerRuntime", argumentParser, asyncHTTPClient, logging, nioCore, nioPosix,
             ],
             path: "Tests/Proof",
             exclude: ["Clocks/preloaded_clock.c", "Mutants", "Spin"],
