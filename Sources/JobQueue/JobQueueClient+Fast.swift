@@ -34,7 +34,7 @@ extension JobQueueClient {
             let kind = kinds[request.kind]
             let own = try request.ownQueue ?? kind.map { try QueueName(validating: $0.queue) } ?? .default
             let queue = request.options.queue ?? own
-            let id = request.options.id ?? self.mintID()
+            let id = request.options.id ?? self.mintIDs(1)[0]
             let entry = FastEntry(
                 request, id: id, defaultMaxAttempts: kind?.maxAttempts ?? RetryPolicy().maxAttempts)
             // In a batch an id of the caller's own is no key: the batch goes to Redis line by line.
@@ -73,7 +73,7 @@ extension JobQueueClient {
 
     /// Enqueues fast jobs of one kind, all with the options and the target of `request`, which is the first one's.
     func enqueueFast(_ jobs: [some Encodable], like request: JobRequest) async throws -> [EnqueuedJob] {
-        let ids = jobs.map { _ in self.mintID() }
+        let ids = self.mintIDs(jobs.count)
         let common = FastEntry(request, id: ids[0], defaultMaxAttempts: RetryPolicy().maxAttempts)
         let queue = request.options.queue ?? request.ownQueue ?? .default
         let batch = try FastBatch(jobs, like: common, ids: ids)

@@ -12,14 +12,15 @@ internal import Redis
 public struct JobQueueClient: Sendable {
     public let ledger: Ledger
     public let index: DispatchIndex
-    let mintID: @Sendable () -> JobID
+    let mintIDs: @Sendable (_ count: Int) -> [JobID]
 
     public init(
-        ledger: Ledger, index: DispatchIndex, mintID: @escaping @Sendable () -> JobID = { JobID.mint() }
+        ledger: Ledger, index: DispatchIndex,
+        mintIDs: @escaping @Sendable (_ count: Int) -> [JobID] = { JobID.mint($0) }
     ) {
         self.ledger = ledger
         self.index = index
-        self.mintID = mintID
+        self.mintIDs = mintIDs
     }
 
     /// Enqueues a platform job.

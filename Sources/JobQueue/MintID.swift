@@ -14,10 +14,22 @@ internal import Darwin
 extension UUIDIdentifier {
     /// A new version 7 id.
     public static func mint() -> Self {
+        let milliseconds = Self.millisecondsSince1970
+        return Self(RandomStore.shared.withLock { .version7(milliseconds: milliseconds, using: &$0) })
+    }
+
+    /// New version 7 ids, all of one millisecond.
+    public static func mint(_ count: Int) -> [Self] {
+        let milliseconds = Self.millisecondsSince1970
+        return RandomStore.shared.withLock { random in
+            (0..<count).map { _ in Self(.version7(milliseconds: milliseconds, using: &random)) }
+        }
+    }
+
+    private static var millisecondsSince1970: UInt64 {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
-        let milliseconds = UInt64(now.tv_sec) * 1000 + UInt64(now.tv_nsec) / 1_000_000
-        return Self(RandomStore.shared.withLock { .version7(milliseconds: milliseconds, using: &$0) })
+        return UInt64(now.tv_sec) * 1000 + UInt64(now.tv_nsec) / 1_000_000
     }
 }
 

@@ -208,6 +208,27 @@ struct JSONFallbackTests {
         #expect(JSONReference.expectSameValue(Special.self, in: Array("{}".utf8)))
     }
 
+    @Test("texts in a row are those that each value has alone, whoever writes them")
+    func texts() throws {
+        let values = Self.scripts.map(\.1).filter { (try? JSONText.encode($0)) != nil }.shuffled()
+        #expect(values.contains { JSONWriter.text(of: $0) == nil } && values.count > 5)
+        let between = values.flatMap { [$0, Scripted { try "between \"two\"".encode(to: $0) }] }
+        let texts = JSONTexts(of: between) { index, text in
+            #expect((try? text.get()) == (try? JSONText.encode(between[index]).count))
+        }
+        for (index, value) in between.enumerated() { #expect(Array(texts[index]) == (try JSONText.encode(value))) }
+
+        var seen: [Int] = []
+        #expect(throws: Refusal.self) {
+            try JSONTexts(of: [Scripted { try 1.encode(to: $0) }, Scripted { _ in throw Refusal() }, values[0]]) {
+                index, text throws(Refusal) in
+                seen.append(index)
+                if case .failure = text { throw Refusal() }
+            }
+        }
+        #expect(seen == [0, 1])
+    }
+
     @Test("numbers that are not finite are refused as by Foundation", arguments: [Double.nan, .infinity, -.infinity])
     func notFinite(_ number: Double) {
         JSONReference.expectSameText(number)

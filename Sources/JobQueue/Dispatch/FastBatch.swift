@@ -9,26 +9,23 @@ struct FastBatch: Sendable {
     let common: FastEntry
     let ids: [JobID]
     private let payloads: JSONTexts
+    private let head: (beforeID: [UInt8], afterID: [UInt8])
 
     /// - Parameter ids: One for each job.
     /// - Throws: `JobQueueError(.invalid)` for the first job whose payload does not encode, or is too large; its field
     ///   begins with `jobs[<index>]`.
     init(_ jobs: [some Encodable], like common: FastEntry, ids: [JobID]) throws(JobQueueError) {
-        var payloads = JSONTexts()
-        let writer = JSONWriter()
-        for (index, job) in jobs.enumerated() {
+        self.payloads = try JSONTexts(of: jobs) { index, text throws(JobQueueError) in
             try JobQueueError.inBatch(at: index) { () throws(JobQueueError) in
-                do {
-                    try payloads.append(job, by: writer)
-                } catch {
-                    throw JobRequest.unencodable(error)
+                switch text {
+                case .success(let byteCount): try JobRequest.check(payloadBytes: byteCount)
+                case .failure(let error): throw JobRequest.unencodable(error)
                 }
-                try JobRequest.check(payloadBytes: payloads.last.count)
             }
         }
         self.common = common
         self.ids = ids
-        self.payloads = payloads
+        self.head = common.head
     }
 
     /// How many bytes Redis keeps of each job.
@@ -39,7 +36,9 @@ struct FastBatch: Sendable {
 
     /// Appends what Redis keeps of a job.
     func append(job index: Int, to bytes: inout [UInt8]) {
-        self.common.appendHead(of: self.ids[index], to: &bytes)
+        bytes.append(contentsOf: self.head.beforeID)
+        FastEntry.append(self.ids[index].uuid, to: &bytes)
+        bytes.append(contentsOf: self.head.afterID)
         bytes.append(contentsOf: self.payloads[index])
     }
 }

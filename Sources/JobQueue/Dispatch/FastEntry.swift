@@ -59,13 +59,21 @@ public struct FastEntry: Sendable, Hashable {
 
     /// Appends the bytes that Redis keeps.
     func append(to bytes: inout [UInt8]) {
-        self.appendHead(of: self.id, to: &bytes)
+        self.appendBeforeID(to: &bytes)
+        Self.append(self.id.uuid, to: &bytes)
+        self.appendAfterID(to: &bytes)
         bytes.append(contentsOf: self.payload)
     }
 
-    /// Appends what comes before the payload, for a job with this id that is else as this one.
-    func appendHead(of id: JobID, to bytes: inout [UInt8]) {
-        let kind = self.kind.rawValue.utf8
+    /// What comes before the payload, but for the id: that is between the two.
+    var head: (beforeID: [UInt8], afterID: [UInt8]) {
+        var (before, after): ([UInt8], [UInt8]) = ([], [])
+        self.appendBeforeID(to: &before)
+        self.appendAfterID(to: &after)
+        return (before, after)
+    }
+
+    private func appendBeforeID(to bytes: inout [UInt8]) {
         bytes.append(Self.version)
         bytes.append(UInt8(clamping: self.crashes))
         bytes.append(UInt8(clamping: self.failures))
@@ -73,13 +81,16 @@ public struct FastEntry: Sendable, Hashable {
         bytes.append(UInt8(clamping: self.maxAttempts))
         bytes.append(self.family == nil ? 0 : 16)
         if let family = self.family { Self.append(family.uuid, to: &bytes) }
-        Self.append(id.uuid, to: &bytes)
+    }
+
+    private func appendAfterID(to bytes: inout [UInt8]) {
+        let kind = self.kind.rawValue.utf8
         bytes.append(UInt8(kind.count))
         bytes.append(contentsOf: kind)
         bytes.append(UInt8(clamping: self.payloadVersion))
     }
 
-    private static func append(_ uuid: UUIDBytes, to bytes: inout [UInt8]) {
+    static func append(_ uuid: UUIDBytes, to bytes: inout [UInt8]) {
         let words = (uuid.high.bigEndian, uuid.low.bigEndian)
         withUnsafeBytes(of: words) { bytes.append(contentsOf: $0) }
     }

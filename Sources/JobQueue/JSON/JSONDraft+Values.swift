@@ -14,24 +14,36 @@ extension JSONDraft {
     mutating func append(_ text: String) -> TextTraits {
         var text = text
         return text.withUTF8 { text in
+            let traits = Self.traits(of: text)
             self.bytes.append(UInt8(ascii: "\""))
-            var traits = TextTraits(hasEscapes: false, isASCII: true)
-            var seen: UInt8 = 0
-            var plain = 0
-            for position in text.indices {
-                let byte = text[position]
-                seen |= byte
-                guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
-                traits.hasEscapes = true
-                self.bytes.append(contentsOf: text[plain..<position])
-                self.append(escape: byte)
-                plain = position + 1
-            }
-            self.bytes.append(contentsOf: text[plain...])
+            if traits.hasEscapes { self.append(escaping: text) } else { self.bytes.append(contentsOf: text) }
             self.bytes.append(UInt8(ascii: "\""))
-            traits.isASCII = seen < 0x80
             return traits
         }
+    }
+
+    /// Without a branch in the loop, so that many bytes are looked at in one step.
+    private static func traits(of text: UnsafeBufferPointer<UInt8>) -> TextTraits {
+        var (escapes, seen): (UInt8, UInt8) = (0, 0)
+        for byte in text {
+            escapes |= byte < 0x20 ? 1 : 0
+            escapes |= byte == UInt8(ascii: "\"") ? 1 : 0
+            escapes |= byte == UInt8(ascii: "\\") ? 1 : 0
+            seen |= byte
+        }
+        return TextTraits(hasEscapes: escapes != 0, isASCII: seen < 0x80)
+    }
+
+    private mutating func append(escaping text: UnsafeBufferPointer<UInt8>) {
+        var plain = 0
+        for position in text.indices {
+            let byte = text[position]
+            guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
+            self.bytes.append(contentsOf: text[plain..<position])
+            self.append(escape: byte)
+            plain = position + 1
+        }
+        self.bytes.append(contentsOf: text[plain...])
     }
 
     private mutating func append(escape byte: UInt8) {

@@ -57,10 +57,9 @@ struct JSONDraft {
         self.members.reserveCapacity(12)
     }
 
-    /// Begins another text, where the one before was. Slots keep their names: who kept a handle of the text before
-    /// finds that it names nothing.
-    mutating func restart() {
-        self.bytes.removeAll(keepingCapacity: true)
+    /// Begins another text, where the buffer ends. Slots keep their names: who kept a handle of the text before finds
+    /// that it names nothing.
+    mutating func beginText() {
         self.needsFoundation = false
         self.containers.removeAll(keepingCapacity: true)
         self.members.removeAll(keepingCapacity: true)

@@ -2,18 +2,32 @@
 
 /// The texts of many values in one buffer: nothing is allocated for each.
 struct JSONTexts: Sendable {
-    private var bytes: [UInt8] = []
+    private let bytes: [UInt8]
     /// Where each text ends.
-    private var ends: [Int] = []
+    private let ends: [Int]
 
-    /// Appends the text of `value`, as `JSONText.encode` makes it.
-    mutating func append(_ value: some Encodable, by writer: JSONWriter) throws {
-        if !writer.append(textOf: value, to: &self.bytes) { self.bytes += try JSONText.foundationEncode(value) }
-        self.ends.append(self.bytes.count)
+    /// The texts of values, as `JSONText.encode` makes them.
+    ///
+    /// - Parameter check: Told of each value in turn: how many bytes its text has, or why it has none. When it throws,
+    ///   no further value is asked for its text.
+    init<Refusal>(
+        of values: [some Encodable], check: (_ index: Int, _ text: Result<Int, any Error>) throws(Refusal) -> Void
+    ) throws(Refusal) {
+        let writer = JSONWriter()
+        var ends: [Int] = []
+        ends.reserveCapacity(values.count)
+        for (index, value) in values.enumerated() {
+            let start = ends.last ?? 0
+            let text = Result {
+                try writer.append(textOf: value)
+                return writer.draft.bytes.count - start
+            }
+            try check(index, text)
+            ends.append(writer.draft.bytes.count)
+        }
+        self.bytes = writer.draft.bytes
+        self.ends = ends
     }
-
-    /// The text that was appended last; none: empty.
-    var last: ArraySlice<UInt8> { self.ends.isEmpty ? [] : self[self.ends.count - 1] }
 
     subscript(index: Int) -> ArraySlice<UInt8> {
         self.bytes[(index == 0 ? 0 : self.ends[index - 1])..<self.ends[index]]

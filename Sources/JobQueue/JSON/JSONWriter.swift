@@ -20,13 +20,13 @@ final class JSONWriter {
         return writer.tryWrite(value) ? writer.draft.bytes : nil
     }
 
-    /// Appends the text of a value, in place of the one that was written before; false, and nothing is appended: as
-    /// `text(of:)`.
-    func append(textOf value: some Encodable, to bytes: inout [UInt8]) -> Bool {
-        self.draft.restart()
-        guard self.tryWrite(value) else { return false }
-        bytes.append(contentsOf: self.draft.bytes)
-        return true
+    /// Writes another text behind those that are there: the value's, as Foundation's if that must write it.
+    func append(textOf value: some Encodable) throws {
+        let start = self.draft.bytes.count
+        self.draft.beginText()
+        guard !self.tryWrite(value) else { return }
+        self.draft.bytes.removeSubrange(start...)
+        self.draft.bytes += try JSONText.foundationEncode(value)
     }
 
     private func tryWrite(_ value: some Encodable) -> Bool {

@@ -55,7 +55,8 @@ struct ModelServers {
         let subject = IndexSubject(
             client: JobQueueClient(
                 ledger: Ledger(database: platform),
-                index: DispatchIndex(redis: client, namespace: IndexSubject.namespace), mintID: { ids.next() }),
+                index: DispatchIndex(redis: client, namespace: IndexSubject.namespace),
+                mintIDs: { (0..<$0).map { _ in ids.next() } }),
             clock: clock, ids: ids, dedicated: dedicated)
         do {
             let value = try await body(IndexMachine(subject: subject))
