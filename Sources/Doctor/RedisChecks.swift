@@ -9,23 +9,7 @@ extension Examination {
         for section in ["server", "memory", "persistence", "replication"] {
             info += try await self.redis.send(RedisCommand("INFO", key: nil, section)).requireString() + "\r\n"
         }
-        return RedisFacts(info: info).findings + (try await self.checkTransactions())
-    }
-
-    /// A user who may run scripts and no transactions is told of an error for a bulk enqueue that was done.
-    ///
-    /// On a connection of its own, which a `MULTI` without its `EXEC` would leave useless.
-    private func checkTransactions() async throws -> [Finding] {
-        guard !self.redis.configuration.isCluster else { return [] }
-        let client = self.redis.makeDedicatedClient()
-        let replies = try? await client.pipeline([RedisCommand("MULTI"), RedisCommand("EXEC")])
-        await client.close()
-        guard let replies, replies.contains(where: { $0.error?.prefix == "NOPERM" }) else { return [] }
-        return [
-            .fail(
-                "redis", "this user may not MULTI and EXEC: a bulk enqueue may be done, and told as refused",
-                remedy: "let its ACL have +multi and +exec", cause: .configuration)
-        ]
+        return RedisFacts(info: info).findings
     }
 }
 

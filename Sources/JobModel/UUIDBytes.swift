@@ -26,6 +26,12 @@ public struct UUIDBytes: Hashable, Sendable, Comparable {
         )
     }
 
+    /// The same with its last 62 bits counted up by `count`, round and round: another version 7 UUID for each.
+    public func counting(up count: UInt64) -> UUIDBytes {
+        let mask: UInt64 = 0x3FFF_FFFF_FFFF_FFFF
+        return UUIDBytes(high: self.high, low: (self.low & ~mask) | ((self.low &+ count) & mask))
+    }
+
     /// The 16 bytes, first byte first.
     public var bytes: [UInt8] {
         let words = (self.high.bigEndian, self.low.bigEndian)

@@ -14,22 +14,19 @@ internal import Darwin
 extension UUIDIdentifier {
     /// A new version 7 id.
     public static func mint() -> Self {
-        let milliseconds = Self.millisecondsSince1970
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        let milliseconds = UInt64(now.tv_sec) * 1000 + UInt64(now.tv_nsec) / 1_000_000
         return Self(RandomStore.shared.withLock { .version7(milliseconds: milliseconds, using: &$0) })
     }
 
-    /// New version 7 ids, all of one millisecond.
+    /// New version 7 ids of one millisecond: the first one's random bits, counted up. Whoever knows one may guess the
+    /// others, and nobody else's.
+    ///
+    /// Source: RFC 9562, section 6.2, method 2.
     public static func mint(_ count: Int) -> [Self] {
-        let milliseconds = Self.millisecondsSince1970
-        return RandomStore.shared.withLock { random in
-            (0..<count).map { _ in Self(.version7(milliseconds: milliseconds, using: &random)) }
-        }
-    }
-
-    private static var millisecondsSince1970: UInt64 {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        return UInt64(now.tv_sec) * 1000 + UInt64(now.tv_nsec) / 1_000_000
+        let first = Self.mint().uuid
+        return (0..<UInt64(count)).map { Self(first.counting(up: $0)) }
     }
 }
 

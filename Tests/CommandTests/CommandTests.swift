@@ -2,9 +2,7 @@
 
 import JobModel
 import JobQueue
-import Logging
 import Postgres
-import Redis
 import TestSupport
 import Testing
 
@@ -51,22 +49,6 @@ import Testing
             let doctor = try await platform.run("doctor", "--json")
             #expect(doctor.exit == 70)
             #expect(doctor.output.contains("without a ticket"))
-        }
-    }
-
-    @Test func `the doctor tells of a Redis user who may not run transactions`() async throws {
-        try await CommandPlatform.with { platform async throws in
-            let redis = RedisClient(
-                configuration: try RedisConfiguration(url: platform.servers.redisURL),
-                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-            let user = "user-of-\(platform.namespace)"
-            try await redis.send(RedisCommand("ACL", "SETUSER", user, "on", ">secret", "~*", "+@all", "-multi"))
-            let server = platform.servers.redisURL.drop { $0 != "@" }
-            let doctor = try await platform.run("doctor", environment: ["REDIS_URL": "redis://\(user):secret\(server)"])
-            try await redis.send(RedisCommand("ACL", "DELUSER", user))
-            await redis.close()
-            #expect(doctor.exit == 78, "\(doctor.output)")
-            #expect(doctor.output.contains("let its ACL have +multi and +exec"), "\(doctor.output)")
         }
     }
 

@@ -37,6 +37,17 @@ struct ValueTests {
         #expect(early.bytes[8] >> 6 == 0b10)
     }
 
+    @Test("an id counted up is another of the same millisecond, also past the end of its bits")
+    func countingUp() {
+        let first = UUIDBytes(high: 0x0123_4567_89AB_7CDE, low: 0xBFFF_FFFF_FFFF_FFFE)
+        let counted = (0..<4).map { first.counting(up: $0).description }
+        #expect(
+            counted == [
+                "01234567-89ab-7cde-bfff-fffffffffffe", "01234567-89ab-7cde-bfff-ffffffffffff",
+                "01234567-89ab-7cde-8000-000000000000", "01234567-89ab-7cde-8000-000000000001",
+            ])
+    }
+
     @Test(
         "kinds and queues are plain names",
         arguments: [

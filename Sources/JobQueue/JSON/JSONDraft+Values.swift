@@ -25,7 +25,8 @@ extension JSONDraft {
     /// Without a branch in the loop, so that many bytes are looked at in one step.
     private static func traits(of text: UnsafeBufferPointer<UInt8>) -> TextTraits {
         var (escapes, seen): (UInt8, UInt8) = (0, 0)
-        for byte in text {
+        for position in 0..<text.count {
+            let byte = text[position]
             escapes |= byte < 0x20 ? 1 : 0
             escapes |= byte == UInt8(ascii: "\"") ? 1 : 0
             escapes |= byte == UInt8(ascii: "\\") ? 1 : 0

@@ -178,7 +178,7 @@ struct JSONDraft {
         self.members[range.upperBound - 1].end = self.bytes.count
         if container.hasUnicodeKeys, range.count > 1 { try self.checkUnicodeKeys(range) }
         if !container.isSorted { try self.sortMembers(range) }
-        self.members.removeSubrange(range)
+        self.members.removeLast(range.count)
     }
 
     private mutating func sortMembers(_ range: Range<Int>) throws(JSONUnsupported) {

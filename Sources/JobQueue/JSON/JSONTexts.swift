@@ -16,13 +16,9 @@ struct JSONTexts: Sendable {
         let writer = JSONWriter()
         var ends: [Int] = []
         ends.reserveCapacity(values.count)
-        for (index, value) in values.enumerated() {
-            let start = ends.last ?? 0
-            let text = Result {
-                try writer.append(textOf: value)
-                return writer.draft.bytes.count - start
-            }
-            try check(index, text)
+        // Indices: of values of a type that the compiler does not see, `enumerated()` asks the runtime for each.
+        for index in values.indices {
+            try check(index, writer.append(textOf: values[index]))
             ends.append(writer.draft.bytes.count)
         }
         self.bytes = writer.draft.bytes

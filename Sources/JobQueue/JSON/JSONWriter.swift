@@ -21,12 +21,20 @@ final class JSONWriter {
     }
 
     /// Writes another text behind those that are there: the value's, as Foundation's if that must write it.
-    func append(textOf value: some Encodable) throws {
+    ///
+    /// - Returns: How many bytes it has. A failure is Foundation's, and nothing is appended then.
+    func append(textOf value: some Encodable) -> Result<Int, any Error> {
         let start = self.draft.bytes.count
         self.draft.beginText()
-        guard !self.tryWrite(value) else { return }
-        self.draft.bytes.removeSubrange(start...)
-        self.draft.bytes += try JSONText.foundationEncode(value)
+        if !self.tryWrite(value) {
+            self.draft.bytes.removeSubrange(start...)
+            do {
+                self.draft.bytes += try JSONText.foundationEncode(value)
+            } catch {
+                return .failure(error)
+            }
+        }
+        return .success(self.draft.bytes.count - start)
     }
 
     private func tryWrite(_ value: some Encodable) -> Bool {
