@@ -5,17 +5,13 @@ internal import JobModel
 extension JobQueueClient {
     /// Enqueues fast jobs, by queue, priority and lane.
     ///
+    /// One that was enqueued before, under the id that its caller gave it, is not enqueued again. When such an id is
+    /// another job's, nothing is enqueued; only of two callers at once, one may find that when a part of its batch is.
+    ///
     /// - Parameter kinds: What is known of the kinds already; the others are looked up.
     func enqueueFast(
         _ requests: [JobRequest], kinds: [JobKind: KindRegistration] = [:]
     ) async throws -> [EnqueuedJob] {
-        struct Line: Hashable {
-            var queue: QueueName
-            var priority: JobPriority
-            var family: FamilyID?
-            /// nil: none, also where the caller wrote zero: the jobs of a lane are to keep their order.
-            var delay: Duration?
-        }
         if requests.count > 1, let index = requests.firstIndex(where: { $0.options.idempotencyKey != nil }) {
             throw JobQueueError.invalid(
                 "jobs[\(index)].idempotency_key",
@@ -23,52 +19,57 @@ extension JobQueueClient {
         }
         var enqueued: [EnqueuedJob] = []
         enqueued.reserveCapacity(requests.count)
-        // In the order in which they began; neighbours are mostly of one line.
-        var lines: [(line: Line, entries: [FastEntry])] = []
-        var places: [Line: Int] = [:]
+        var lines = FastLines()
         var kinds = kinds
-        for request in requests {
+        for (index, request) in requests.enumerated() {
             if request.ownQueue == nil, kinds[request.kind] == nil {
                 kinds[request.kind] = try await self.ledger.kind(request.kind)
             }
             let kind = kinds[request.kind]
             let own = try request.ownQueue ?? kind.map { try QueueName(validating: $0.queue) } ?? .default
             let queue = request.options.queue ?? own
-            let id = request.options.id ?? self.mintIDs(1)[0]
-            let entry = FastEntry(
-                request, id: id, defaultMaxAttempts: kind?.maxAttempts ?? RetryPolicy().maxAttempts)
-            // In a batch an id of the caller's own is no key: the batch goes to Redis line by line.
-            guard requests.count == 1, let key = FastKey(request, id: id) else {
-                let line = Line(
-                    queue: queue, priority: entry.priority, family: entry.family,
-                    delay: request.options.delay.flatMap { $0 > .zero ? $0 : nil })
-                if let last = lines.indices.last, lines[last].line == line {
-                    lines[last].entries.append(entry)
-                } else if let place = places[line] {
-                    lines[place].entries.append(entry)
-                } else {
-                    places[line] = lines.count
-                    lines.append((line, [entry]))
-                }
-                enqueued.append(EnqueuedJob(id: id, replayed: false))
-                continue
-            }
             guard queue == own || request.options.idempotencyKey == nil else {
                 // A key lives beside its queue: in another queue it would be another key.
                 throw JobQueueError.invalid(
                     "queue", "must be \(own), the kind's own, when a fast job has an idempotency key")
             }
-            let holder = try await self.index.push(fast: entry, to: queue, delay: request.options.delay, key: key)
-            if let holder, holder.payload != key.holder.payload {
-                throw JobQueueError(
-                    .conflict, field: key.field, "was used before with another payload", existing: holder.id)
-            }
-            enqueued.append(EnqueuedJob(id: holder?.id ?? id, replayed: holder != nil))
+            let id = request.options.id ?? self.mintIDs(1)[0]
+            let entry = FastEntry(
+                request, id: id, defaultMaxAttempts: kind?.maxAttempts ?? RetryPolicy().maxAttempts)
+            let job = FastLines.Job(place: index, entry: entry, key: FastKey(request, id: id))
+            lines.add(job, to: queue, delay: request.options.delay)
+            enqueued.append(EnqueuedJob(id: id, replayed: false))
         }
-        for (line, entries) in lines {
-            try await self.index.push(fast: entries, to: line.queue, delay: line.delay)
+        if requests.count > 1 {
+            let holders = try await self.holders(of: lines.keyed)
+            for (place, id) in try lines.removeKnown(holders) { enqueued[place] = EnqueuedJob(id: id, replayed: true) }
+        }
+        for line in lines.all {
+            guard line.jobs.contains(where: { $0.key != nil }) else {
+                try await self.index.push(fast: line.jobs.map(\.entry), to: line.queue, delay: line.delay)
+                continue
+            }
+            let holders = try await self.index.push(fast: line.jobs, to: line.queue, delay: line.delay)
+            for (job, holder) in zip(line.jobs, holders) {
+                guard let holder else { continue }
+                let id = try job.replay(of: holder, inBatch: requests.count > 1)
+                enqueued[job.place] = EnqueuedJob(id: id, replayed: true)
+            }
         }
         return enqueued
+    }
+
+    /// What keys hold already. - Returns: By the places of their jobs.
+    private func holders(
+        of keyed: [QueueName: [FastLines.Job]]
+    ) async throws -> [Int: FastKey.Holder] {
+        var holders: [Int: FastKey.Holder] = [:]
+        for (queue, jobs) in keyed {
+            for (job, holder) in zip(jobs, try await self.index.holders(of: jobs.compactMap(\.key), in: queue)) {
+                holders[job.place] = holder
+            }
+        }
+        return holders
     }
 
     /// Enqueues fast jobs of one kind, all with the options and the target of `request`, which is the first one's.

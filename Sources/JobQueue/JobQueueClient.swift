@@ -194,6 +194,10 @@ public struct JobQueueClient: Sendable {
         if let member = JSONText.repeatedMember(in: request.payload, at: "payload") {
             throw JobQueueError.invalid(member, "is given twice")
         }
+        // A fast job would find out in its handler, each time that it is tried.
+        if JSONText.hasNUL(in: request.payload) {
+            throw JobQueueError.invalid("payload", "must be JSON without NUL characters")
+        }
         if let schema = kind.payloadSchema { try PayloadSchema.check(request.payload, against: schema) }
         return kind
     }

@@ -3,6 +3,7 @@
 // It never sends a command twice on its own, except after `MOVED`, `ASK` and `NOSCRIPT`, which say that it did not run.
 
 public import Logging
+internal import Synchronization
 
 /// A client of one Redis server, of a sentinel's master, or of a cluster.
 ///
@@ -25,6 +26,13 @@ public final class RedisClient: Sendable {
     public let configuration: RedisConfiguration
     private let servers: RedisServers
     private let backend: Backend
+    private let transactionRight = Mutex(TransactionRight())
+
+    /// What the server said of transactions, and on which connection.
+    private struct TransactionRight {
+        var generation = 0
+        var isGiven = false
+    }
 
     /// Makes a client; connects to nothing yet.
     public convenience init(configuration: RedisConfiguration, logger: Logger) {
@@ -102,15 +110,32 @@ public final class RedisClient: Sendable {
         return replies
     }
 
+    /// Whether `run(transactions:)` may be used: not in a cluster, whose nodes may each send a part elsewhere, and only
+    /// by a user who may `MULTI` and `EXEC`. Asked once a connection.
+    public func allowsTransactions() async throws -> Bool {
+        guard !self.configuration.isCluster else { return false }
+        let known = self.transactionRight.withLock { $0 }
+        if known.generation == self.connectionGeneration, known.generation > 0 { return known.isGiven }
+        // EXEC alone at first: a MULTI whose EXEC is refused would swallow all that follows on this connection.
+        let alone = try await self.pipeline([RedisCommand("EXEC")])[0]
+        let generation = self.connectionGeneration
+        var isGiven = alone.error?.message.hasPrefix("ERR EXEC without MULTI") == true
+        if isGiven {
+            let empty = try await self.pipeline([RedisCommand("MULTI"), RedisCommand("EXEC")])
+            isGiven = empty == [.status("OK"), .array([])]
+        }
+        self.transactionRight.withLock { $0 = TransactionRight(generation: generation, isGiven: isGiven) }
+        return isGiven
+    }
+
     /// Runs transactions in one pipeline: of each, all commands are done with nobody's between, or none is. A command
-    /// that fails while they are done undoes no other. Not in a cluster, whose nodes may each send a part elsewhere;
-    /// and only for a user who may `MULTI`, since what follows a refused one is done by itself.
+    /// that fails while they are done undoes no other. Only where `allowsTransactions` says so: what follows a `MULTI`
+    /// that was refused is done by itself.
     ///
     /// - Returns: The replies to the commands of each. An error reply of any is thrown; the other transactions were run
     ///   all the same.
     @discardableResult
     public func run(transactions: [[RedisCommand]]) async throws -> [[RedisValue]] {
-        precondition(!self.configuration.isCluster, "a cluster has no transactions")
         let commands = transactions.flatMap { [RedisCommand("MULTI")] + $0 + [RedisCommand("EXEC")] }
         var replies = try await self.pipeline(commands)[...]
         return try transactions.map { commands in

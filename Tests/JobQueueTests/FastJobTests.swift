@@ -61,6 +61,34 @@ struct FastJobTests {
         }
     }
 
+    @Test("what will be due first wakes who waits for what is due later, when enqueued and when tried again")
+    func delaysWake() async throws {
+        try await QueueFixture.with { queue in
+            func isWoken() async throws -> Bool {
+                let token = "{\(queue.index.namespace):default}:wake"
+                return try await queue.redis.send(RedisCommand("DEL", token)) == .integer(1)
+            }
+            func enqueue(after delay: Duration) async throws {
+                _ = try await queue.client.enqueue(FastPing(text: "\(delay)"), options: .init(delay: delay))
+            }
+            _ = try await isWoken()
+            try await enqueue(after: .seconds(600))
+            #expect(try await isWoken())
+            try await enqueue(after: .seconds(700))
+            #expect(try await !isWoken())
+            try await enqueue(after: .seconds(500))
+            #expect(try await isWoken())
+
+            try await queue.client.enqueue(FastPing(text: "now"))
+            #expect(try await isWoken())
+            let session = SessionID.mint()
+            let claim = try await queue.index.claim(upTo: 1, from: .default, session: session, settled: [])
+            let entry = try #require(claim.entries().fast.first)
+            _ = try await queue.index.settle([.again(entry, after: .seconds(400))], of: .default, session: session)
+            #expect(try await isWoken())
+        }
+    }
+
     @Test("many jobs are enqueued in few calls, in their order")
     func enqueueMany() async throws {
         try await QueueFixture.with { queue in
@@ -103,6 +131,59 @@ struct FastJobTests {
             }
             _ = try await queue.client.enqueue(jobs)
             #expect(try await queue.index.audit(.default).faults == [])
+        }
+    }
+
+    @Test("many jobs are enqueued, whole, by a Redis user who may not run transactions")
+    func withoutTransactions() async throws {
+        try await QueueFixture.with { queue in
+            let user = "user-of-\(queue.index.namespace)"
+            _ = try await queue.redis.send(
+                RedisCommand("ACL", "SETUSER", user, "on", ">secret", "~*", "+@all", "-multi"))
+            let server = queue.servers.redisURL.drop { $0 != "@" }
+            let redis = RedisClient(
+                configuration: try RedisConfiguration(url: "redis://\(user):secret\(server)"), logger: queue.logger)
+            let client = JobQueueClient(
+                ledger: queue.ledger, index: DispatchIndex(redis: redis, namespace: queue.index.namespace))
+            let enqueued = try? await client.enqueue((0..<40).map { FastPing(text: "\($0)") })
+            await redis.close()
+            _ = try await queue.redis.send(RedisCommand("ACL", "DELUSER", user))
+            #expect(enqueued?.count == 40)
+            let audit = try await queue.index.audit(.default)
+            #expect(audit.fastWaiting == 40)
+        }
+    }
+
+    @Test("in a batch an id of the caller's own is enqueued once; for another job it is a conflict, and none is")
+    func idsInABatch() async throws {
+        try await QueueFixture.with { queue in
+            func request(_ id: JobID?, _ text: String) throws -> JobRequest {
+                try JobRequest(FastPing(text: text), options: .init(id: id))
+            }
+            let ids = (0..<20).map { _ in JobID.mint() }
+            let first = try ids.enumerated().map { try request($1, "\($0)") }
+            let enqueued = try await queue.client.enqueue(first, durability: .fast)
+            #expect(enqueued == ids.map { EnqueuedJob(id: $0, replayed: false) })
+
+            // Sent again with more: what is there is not enqueued twice, also not what the batch itself has twice.
+            let new = JobID.mint()
+            let more = try [request(nil, "x"), request(new, "new")] + first + [request(new, "new")]
+            let again = try await queue.client.enqueue(more, durability: .fast)
+            #expect(again.map(\.replayed) == [false, false] + ids.map { _ in true } + [true])
+            #expect(again.dropFirst().map(\.id) == [new] + ids + [new])
+
+            let other = JobID.mint()
+            for (batch, field) in [
+                (try [request(nil, "y"), request(JobID.mint(), "z"), request(ids[3], "another")], "jobs[2].id"),
+                (try [request(other, "one"), request(nil, "y"), request(other, "two")], "jobs[2].id"),
+            ] {
+                let conflict = await #expect(throws: JobQueueError.self) {
+                    try await queue.client.enqueue(batch, durability: .fast)
+                }
+                #expect(conflict?.code == .conflict && conflict?.field == field)
+            }
+            let claim = try await queue.index.claim(upTo: 99, from: .default, session: .mint(), settled: [])
+            #expect(claim.entries().fast.map(\.id) == ids + [again[0].id, new])
         }
     }
 

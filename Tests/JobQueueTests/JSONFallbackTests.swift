@@ -208,6 +208,16 @@ struct JSONFallbackTests {
         #expect(JSONReference.expectSameValue(Special.self, in: Array("{}".utf8)))
     }
 
+    @Test(
+        "a NUL is found where JSON writes one, and where it only looks like one it is none",
+        arguments: [
+            (#"{"a":"\u0000"}"#, true), (#"{"a\u0000":1}"#, true), (#"["\\\u0000"]"#, true), (#"["\\u0000"]"#, false),
+            (#"["\n\\"]"#, false), (#"["u0000"]"#, false), (#"["\u0001"]"#, false), ("[]", false),
+        ])
+    func nul(_ json: String, _ isThere: Bool) {
+        #expect(JSONText.hasNUL(in: Array(json.utf8)) == isThere)
+    }
+
     @Test("texts in a row are those that each value has alone, whoever writes them")
     func texts() throws {
         let values = Self.scripts.map(\.1).filter { (try? JSONText.encode($0)) != nil }.shuffled()

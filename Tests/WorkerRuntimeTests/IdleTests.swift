@@ -45,9 +45,13 @@ struct IdleTests {
                 try await queue.client.enqueue(Quiet(word: "first"))
                 try await eventually("it works") { words.all == ["first"] }
                 // It has nothing to do now; neither of these wakes it.
-                try await queue.client.enqueue(Quiet(word: "delayed"), options: .init(delay: .milliseconds(100)))
-                try await eventually("the delayed one has run") { words.all == ["first", "delayed"] }
                 let base = "{\(queue.index.namespace):default}"
+                var delay = RedisCommand("ZADD")
+                delay.append("\(base):due")
+                delay.append("1")
+                delay.append(try #require(Self.entry(word: "delayed")))
+                _ = try await queue.redis.send(delay)
+                try await eventually("the delayed one has run") { words.all == ["first", "delayed"] }
                 let bytes = try #require(Self.entry(word: "lost"))
                 var push = RedisCommand("RPUSH")
                 push.append("\(base):f:1:")

@@ -89,6 +89,8 @@ extension Problem {
             self.init(.unavailable, "Redis' memory is full: it takes no fast jobs. Try again when there is room.")
         } else if error.code == .server, error.prefix == "MISCONF" {
             self.init(.unavailable, "Redis cannot write to its disk: it takes no fast jobs. Try again when it can.")
+        } else if error.code == .server, error.prefix == "WRONGTYPE" {
+            self.init(.unavailable, "A key of Redis is not what it ought to be: chorewheel doctor names it.")
         } else if error.canRetry || error.code == .closed {
             self.init(.unavailable, "Redis cannot be reached, and this needs it; try again.")
         } else {

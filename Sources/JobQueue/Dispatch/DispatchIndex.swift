@@ -104,8 +104,8 @@ public struct DispatchIndex: Sendable {
             command.reserve(arguments: indices.count, bytes: sizes[indices].reduce(0, +))
             for index in indices { command.append { append(index, &$0) } }
         }
-        // A node of a cluster may send half of a transaction elsewhere.
-        guard count >= Self.worthATransaction, delay ?? .zero == .zero, !self.redis.configuration.isCluster else {
+        guard count >= Self.worthATransaction, delay ?? .zero == .zero, try await self.redis.allowsTransactions()
+        else {
             try await self.redis.run(Script.pushFast, keys: [self.base(queue)], times: calls.count) { call, command in
                 Self.appendHead(like: first, delay: delay, key: nil, to: &command)
                 appendEntries(calls[call], to: &command)
@@ -127,15 +127,26 @@ public struct DispatchIndex: Sendable {
             })
     }
 
-    /// Enqueues a fast job with an idempotency key. - Returns: nil when enqueued; else what the key holds.
+    /// Enqueues fast jobs of one lane, of which some have keys, each by itself and in their order, in one pipeline.
+    ///
+    /// - Returns: For each nil when it was enqueued; else what its key holds.
     func push(
-        fast entry: FastEntry, to queue: QueueName, delay: Duration?, key: FastKey
-    ) async throws -> FastKey.Holder? {
-        let reply = try await self.redis.run(Script.pushFast, keys: [self.base(queue)]) { command in
-            Self.appendHead(like: entry, delay: delay, key: key, to: &command)
-            command.append { entry.append(to: &$0) }
+        fast jobs: [FastLines.Job], to queue: QueueName, delay: Duration?
+    ) async throws -> [FastKey.Holder?] {
+        let replies = try await self.redis.run(Script.pushFast, keys: [self.base(queue)], times: jobs.count) {
+            call, command in
+            let job = jobs[call]
+            Self.appendHead(like: job.entry, delay: delay, key: job.key, to: &command)
+            command.append { job.entry.append(to: &$0) }
         }
-        return try ScriptReply(Script.pushFast, reply).keyHolder()
+        return try replies.map { try ScriptReply(Script.pushFast, $0).keyHolder() }
+    }
+
+    /// What keys of a queue hold now; nil: nothing, or what cannot be read.
+    func holders(of keys: [FastKey], in queue: QueueName) async throws -> [FastKey.Holder?] {
+        var command = RedisCommand("MGET")
+        for key in keys { command.append(Array("\(self.base(queue)):key:".utf8) + key.digest) }
+        return try await self.redis.send(command).requireArray().map { $0.bytes.flatMap(FastKey.Holder.init(bytes:)) }
     }
 
     /// Appends what push_fast.lua takes before the entries.

@@ -78,9 +78,19 @@ local function put_away_entry(base, entry)
     put_away(base, entry, why)
 end
 
+-- Who waits for the next delayed entry is told when one was put in that is due at `due`, and first.
+local function wake_for(base, due)
+    if tonumber(redis.call('ZRANGE', base .. ':due', 0, 0, 'WITHSCORES')[2]) == due then
+        wake(base)
+    end
+end
+
 -- Puts an entry among the delayed ones: base:due is a sorted set of entries by due time in milliseconds.
 local function put_off(base, entry, delay)
-    if not try('ZADD', base .. ':due', milliseconds() + delay, entry) then
+    local due = milliseconds() + delay
+    if try('ZADD', base .. ':due', due, entry) then
+        wake_for(base, due)
+    else
         put_away(base, entry, 'the list of delayed jobs is a key of another type')
     end
 end

@@ -30,6 +30,7 @@ if delay > 0 then
     for i = 7, #ARGV do
         redis.call('ZADD', base .. ':due', due, ARGV[i])
     end
+    wake_for(base, due)
     return keep_key()
 end
 local key = base .. ':f:' .. priority .. ':' .. lane

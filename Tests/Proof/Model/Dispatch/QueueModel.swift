@@ -5,7 +5,8 @@
 // 1. A job that waits is in one place: a lane, quarantine, or among the delayed. One that a session holds is in its
 //    running set alone.
 // 2. A lane is in its priority's ring exactly while it holds jobs.
-// 3. Who puts something that can be claimed at once leaves a wake token; there is never more than one.
+// 3. Who puts something that can be claimed at once leaves a wake token, and so does who delays something that will be
+//    due before all else that is; there is never more than one.
 
 internal import JobModel
 
@@ -165,6 +166,7 @@ extension QueueModel {
         let bytes = job.bytes
         let place = self.delayed.firstIndex { $0.due > due || ($0.due == due && precedes(bytes, $0.job.bytes)) }
         self.delayed.insert((due, job), at: place ?? self.delayed.count)
+        if self.delayed[0].due == due { self.wake() }
     }
 
     /// Keeps a job among the dead; the oldest go when there are too many.
