@@ -46,9 +46,11 @@ struct IdleTests {
                 try await eventually("it works") { words.all == ["first"] }
                 // It has nothing to do now; neither of these wakes it.
                 let base = "{\(queue.index.namespace):default}"
+                let now = try #require(try await queue.redis.send(RedisCommand("TIME")).array?.first?.int)
                 var delay = RedisCommand("ZADD")
                 delay.append("\(base):due")
-                delay.append("1")
+                // After the claim that follows upon the first job, which is no idle worker's look.
+                delay.append((now + 3) * 1000)
                 delay.append(try #require(Self.entry(word: "delayed")))
                 _ = try await queue.redis.send(delay)
                 try await eventually("the delayed one has run") { words.all == ["first", "delayed"] }
