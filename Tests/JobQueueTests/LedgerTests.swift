@@ -54,41 +54,6 @@ struct LedgerTests {
         }
     }
 
-    @Test("many jobs are enqueued in one statement, in their order, all or none")
-    func enqueueMany() async throws {
-        try await QueueFixture.with { queue in
-            let jobs = try await queue.client.enqueue((0..<500).map { Ping(text: "\($0)") })
-            #expect(jobs.count == 500)
-            let rows = try await queue.platform.query("SELECT id::text, payload->>'text' FROM jobs ORDER BY seq")
-            let stored = try rows.map { (try $0.string(at: 0), try $0.string(at: 1)) }
-            #expect(stored.map(\.0) == jobs.map(\.id.description))
-            #expect(stored.map(\.1) == (0..<500).map(String.init))
-
-            let id = JobID.mint()
-            let requests = try ["a", "b", "b"].enumerated().map { index, text in
-                try JobRequest(Ping(text: text), options: .init(id: index == 1 ? nil : id))
-            }
-            let refusal = await #expect(throws: JobQueueError.self) {
-                try await queue.client.enqueue(requests, durability: .durable)
-            }
-            #expect(refusal?.code == .conflict)
-            #expect(refusal?.field == "jobs[2].id")
-            #expect(try await queue.count("SELECT count(*) FROM jobs") == 500)
-            let twice = try ["a", "b"].map { try JobRequest(Ping(text: $0), options: .init(idempotencyKey: "k")) }
-            let differing = await #expect(throws: JobQueueError.self) {
-                try await queue.client.enqueue(twice, durability: .durable)
-            }
-            #expect(differing?.field == "jobs[1].idempotency_key")
-            #expect(differing?.message == "is that of jobs[0], which differs")
-            // The batch is undone whole: there is no such job to be looked at.
-            #expect(differing?.existing == nil)
-            let keyed = await #expect(throws: JobQueueError.self) {
-                try await queue.client.enqueue([Ping(text: "a")], options: .init(idempotencyKey: "k"))
-            }
-            #expect(keyed?.field == "idempotency_key")
-        }
-    }
-
     @Test("one key and one payload is one job, another payload is a conflict, another scope another job")
     func idempotencyKeys() async throws {
         try await QueueFixture.with { queue in
@@ -411,24 +376,6 @@ struct LedgerTests {
             let definition = try #require(try rows.first?.string(at: 0))
             let words = Set(definition.split(separator: "'").map(String.init).filter { JobState(rawValue: $0) != nil })
             #expect(words == Set(JobState.allCases.map(\.rawValue)))
-        }
-    }
-
-    @Test("beginning and settling a job is two HOT updates")
-    func updatesAreHOT() async throws {
-        try await QueueFixture.with { queue in
-            let session = try await queue.session()
-            var ids: [JobID] = []
-            for number in 0..<8 { ids.append(try await queue.client.enqueue(Ping(text: "\(number)")).id) }
-            let begun = try await queue.ledger.begin(ids, session: session, number: 1)
-            _ = try await queue.ledger.settle(
-                begun.map { SettledAttempt(id: $0.id, epoch: $0.epoch, settlement: .succeeded) }, session: session)
-            try await eventually("the statistics arrive") {
-                try await queue.count("SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'jobs'") >= 16
-            }
-            let hot = try await queue.count("SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'jobs'")
-            // Eight small rows: all their versions find room on one page, also when other tests hold the pruning up.
-            #expect(hot == 16)
         }
     }
 

@@ -215,7 +215,7 @@ CREATE FUNCTION enqueue(
     id uuid DEFAULT NULL,
     max_attempts integer DEFAULT NULL,
     payload_version integer DEFAULT 1
-) RETURNS TABLE (job_id uuid, replayed boolean) LANGUAGE plpgsql AS $$
+) RETURNS TABLE (job_id uuid, replayed boolean) LANGUAGE plpgsql ROWS 1 AS $$
 #variable_conflict use_column
 DECLARE
     new_id     uuid := COALESCE(enqueue.id, uuid_v7());

@@ -11,20 +11,27 @@ extension MeasureCommand {
 
     private func texts(_ size: Int) -> [String] { (0..<self.jobs).map { makeText($0, size: size) } }
 
-    private func enqueueAllFast(
-        _ queue: OurQueue, _ texts: [String], options: EnqueueOptions = .init()
+    /// Two batches at once: one is written while the store takes the other.
+    private func enqueueAll<Job: PlatformJob>(
+        _ queue: OurQueue, _ texts: [String], options: EnqueueOptions = .init(),
+        _ job: @escaping @Sendable (String) -> Job
     ) async throws {
-        // Two at once: one is written while Redis takes the other.
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (number, start) in stride(from: 0, to: texts.count, by: Self.batch).enumerated() {
                 if number > 1 { try await group.next() }
                 group.addTask {
-                    let batch = texts[start..<min(start + Self.batch, texts.count)].map { FastTick(text: $0) }
+                    let batch = texts[start..<min(start + Self.batch, texts.count)].map(job)
                     _ = try await queue.client.enqueue(batch, options: options)
                 }
             }
             try await group.waitForAll()
         }
+    }
+
+    private func enqueueAllFast(
+        _ queue: OurQueue, _ texts: [String], options: EnqueueOptions = .init()
+    ) async throws {
+        try await self.enqueueAll(queue, texts, options: options) { FastTick(text: $0) }
     }
 
     func enqueueFast(_ queue: OurQueue) async throws -> [String: Figure] {
@@ -33,6 +40,16 @@ extension MeasureCommand {
         try await self.enqueueAllFast(queue, texts)
         let seconds = Board.now() - start
         let waiting = try await queue.client.index.audit(OurQueue.queue).fastWaiting
+        guard waiting == self.jobs else { throw BenchFailure("\(waiting) jobs wait, not \(self.jobs)") }
+        return Self.rate(jobs: self.jobs, settled: 0, seconds)
+    }
+
+    func enqueueDurable(_ queue: OurQueue) async throws -> [String: Figure] {
+        let texts = self.texts(self.payloadBytes ?? 100)
+        let start = Board.now()
+        try await self.enqueueAll(queue, texts) { DurableTick(text: $0) }
+        let seconds = Board.now() - start
+        let waiting = try await queue.count("SELECT count(*) FROM jobs JOIN job_dispatches ON job_id = id")
         guard waiting == self.jobs else { throw BenchFailure("\(waiting) jobs wait, not \(self.jobs)") }
         return Self.rate(jobs: self.jobs, settled: 0, seconds)
     }
@@ -53,11 +70,7 @@ extension MeasureCommand {
     }
 
     func drainDurable(_ queue: OurQueue) async throws -> [String: Figure] {
-        let texts = self.texts(self.payloadBytes ?? 80)
-        for start in stride(from: 0, to: texts.count, by: Self.batch) {
-            let batch = texts[start..<min(start + Self.batch, texts.count)].map { DurableTick(text: $0) }
-            _ = try await queue.client.enqueue(batch)
-        }
+        try await self.enqueueAll(queue, self.texts(self.payloadBytes ?? 80)) { DurableTick(text: $0) }
         try await queue.dispatchAll()
         return try await self.drain(queue) { try await queue.succeededAtOnce() == self.jobs }
     }

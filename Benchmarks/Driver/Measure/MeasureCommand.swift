@@ -10,6 +10,7 @@ struct MeasureCommand: AsyncParsableCommand {
 
     enum Workload: String, ExpressibleByArgument, CaseIterable {
         case enqueueFast = "W1"
+        case enqueueDurable = "W1d"
         case drainFast = "W2"
         case drainDurable = "W3"
         case latencyFast = "W4f"
@@ -26,9 +27,9 @@ struct MeasureCommand: AsyncParsableCommand {
 
     @Option(
         help: """
-            W1 (enqueue fast), W2 (drain fast), W3 (drain durable), W4f, W4d (latency), W5 (memory), W6 (families take \
-            turns), W7 (idle), W8 (idempotency keys), W9 (family databases), W10k (a worker killed), W10l (a machine \
-            lost), W11 (sign-ups).
+            W1, W1d (enqueue fast, durable), W2 (drain fast), W3 (drain durable), W4f, W4d (latency), W5 (memory), W6 \
+            (families take turns), W7 (idle), W8 (idempotency keys), W9 (family databases), W10k (a worker killed), \
+            W10l (a machine lost), W11 (sign-ups).
             """)
     var workload: Workload
 
@@ -88,6 +89,7 @@ struct MeasureCommand: AsyncParsableCommand {
     private func figures(_ queue: OurQueue) async throws -> [String: Figure] {
         switch self.workload {
         case .enqueueFast: try await self.enqueueFast(queue)
+        case .enqueueDurable: try await self.enqueueDurable(queue)
         case .drainFast: try await self.drainFast(queue)
         case .drainDurable: try await self.drainDurable(queue)
         case .latencyFast:

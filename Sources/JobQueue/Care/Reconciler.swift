@@ -48,7 +48,7 @@ public struct Reconciler: Sendable {
         try await self.pass(from: start, pages: Self.pagesPerPass, mayRest: true)
     }
 
-    /// - Parameter mayRest: Leaves three quarters of the time to the workers, who have nearly all of this already.
+    /// - Parameter mayRest: Leaves nine tenths of the time to the workers, who have nearly all of this already.
     private func pass(from start: Int64, pages: Int, mayRest: Bool) async throws -> Report {
         var report = Report(next: start)
         for known in try await self.ledger.queueSwitches() {
@@ -74,7 +74,7 @@ public struct Reconciler: Sendable {
             try await self.push(jobs, to: &report)
             report.next = jobs.count == Self.page ? jobs.last?.seq ?? 0 : 0
             if report.next == 0 { break }
-            if mayRest { try await Task.sleep(for: min((.now - began) * 3, Self.longestRest)) }
+            if mayRest { try await Task.sleep(for: min((.now - began) * 9, Self.longestRest)) }
         }
         try await self.ledger.advanceWatermark()
         if report.repaired > 0 {

@@ -104,9 +104,14 @@ extension Ledger: TransactionEnqueuer {
         return jobs
     }
 
+    /// So many of a transaction's jobs are announced by the ledger's `enqueue`.
+    private static let announced = 8
+
     private func insert(_ requests: [JobRequest], on connection: PostgresConnection?) async throws -> [EnqueuedJob] {
         guard !requests.isEmpty else { return [] }
         let options = requests.map(\.options)
+        let ids = options.map { $0.id ?? .mint() }
+        let mustGoAlone = options.contains { $0.idempotencyKey != nil } || Set(ids).count < ids.count
         let rows = try await self.query(
             EmbeddedText.enqueueJobs,
             [
@@ -115,9 +120,10 @@ extension Ledger: TransactionEnqueuer {
                 .array(requests.map { $0.target.family?.description }), .array(options.map(\.idempotencyKey)),
                 .array(options.map { $0.queue?.rawValue }),
                 .array(options.map { $0.delay.map { String($0.wholeMilliseconds) } }),
-                .array(options.map { String($0.priority.rawValue) }), .array(options.map { $0.id?.description }),
+                .array(options.map { String($0.priority.rawValue) }), .array(ids.map(\.description)),
                 .array(options.map { $0.maxAttempts.map { String($0) } }),
                 .array(requests.map { String($0.payloadVersion) }),
+                .array(requests.indices.map { mustGoAlone || $0 < Self.announced ? "t" : "f" }),
             ],
             on: connection)
         guard rows.count == requests.count else { throw JobQueueError(.corrupt, "enqueue returned too few ids") }

@@ -13,11 +13,17 @@
 -- A pass that finds another candidate than it began with changes nothing.
 WITH mark AS MATERIALIZED (
     SELECT settled_seq, candidate_seq FROM reconciliation
+), unsettled AS MATERIALIZED (
+    -- Bounds as values: for a join with their row all jobs would be read.
+    SELECT id, state FROM jobs
+     WHERE seq > (SELECT settled_seq FROM mark) AND seq <= (SELECT candidate_seq FROM mark)
+       AND state IN ('available', 'running', 'scheduled', 'parked')
 ), passed AS (
     INSERT INTO job_stragglers (job_id)
-    SELECT j.id FROM mark m JOIN jobs j ON j.seq > m.settled_seq AND j.seq <= m.candidate_seq
-     WHERE j.state IN ('available', 'running')
-        OR (j.state IN ('scheduled', 'parked') AND NOT EXISTS (SELECT FROM job_dispatches d WHERE d.job_id = j.id))
+    SELECT id FROM unsettled WHERE state IN ('available', 'running')
+    UNION ALL
+    SELECT u.id FROM unsettled u
+     WHERE u.state IN ('scheduled', 'parked') AND NOT EXISTS (SELECT FROM job_dispatches d WHERE d.job_id = u.id)
     ON CONFLICT DO NOTHING
 ), next AS (
     SELECT COALESCE(

@@ -21,7 +21,8 @@ LEFT JOIN (
           UNION
           SELECT b.id, b.queue, b.state, b.enqueued_at, b.crashes
           FROM (SELECT job_id FROM job_dispatches UNION SELECT job_id FROM job_stragglers) w
-          JOIN jobs b ON b.id = w.job_id) j
+          -- OFFSET 0: looked up by id. A join would read all jobs that ever were.
+          CROSS JOIN LATERAL (SELECT * FROM jobs WHERE id = w.job_id OFFSET 0) b) j
     GROUP BY j.queue
 ) c ON c.queue = q.name
 ORDER BY q.name

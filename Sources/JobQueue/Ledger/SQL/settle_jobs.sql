@@ -10,6 +10,7 @@
 -- $7 jsonb[]   errors              $8 jsonb[]   results
 -- $9 uuid      the session
 -- Returns the ids settled; one that is missing was fenced: another attempt has the job, and nothing of it changed.
+-- Subqueries for arrays: settle_succeeded.sql says why.
 -- Numbers that were edited into what cannot be are held at their bounds: one such row must not keep the others.
 WITH item AS (
     -- A job that a person gave up while it ran is not run again: nobody else will read the request.
@@ -17,7 +18,8 @@ WITH item AS (
         CASE WHEN i.outcome IN ('retried', 'snoozed', 'parked', 'given_back')
                   AND EXISTS (SELECT FROM job_cancellations c WHERE c.job_id = i.id)
              THEN 'cancelled' ELSE i.outcome END AS outcome
-    FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::bool[], $7::jsonb[], $8::jsonb[])
+    FROM unnest((SELECT $1::uuid[]), (SELECT $2::bigint[]), (SELECT $3::text[]), (SELECT $4::bigint[]),
+                (SELECT $5::text[]), (SELECT $6::bool[]), (SELECT $7::jsonb[]), (SELECT $8::jsonb[]))
         AS i (id, epoch, outcome, delay_ms, reason, spent, error, result)
 ), settled AS (
     UPDATE jobs j

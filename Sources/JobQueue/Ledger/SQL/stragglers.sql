@@ -11,5 +11,5 @@ FROM (SELECT job_id FROM job_stragglers
        WHERE job_id >= COALESCE($1::uuid, '00000000-0000-0000-0000-000000000000')
          AND job_id IS DISTINCT FROM $1::uuid       -- the nil id, too, is some caller's job
        ORDER BY job_id LIMIT $2::integer) s
-JOIN jobs j ON j.id = s.job_id
+CROSS JOIN LATERAL (SELECT * FROM jobs WHERE id = s.job_id OFFSET 0) j     -- looked up by id: no join with all jobs
 ORDER BY j.id
