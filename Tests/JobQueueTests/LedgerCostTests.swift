@@ -27,7 +27,7 @@ struct LedgerCostTests {
         }
     }
 
-    @Test("batches, care and counts look jobs up: none of them reads the whole ledger")
+    @Test("batches, care, counts and lists look jobs up: none of them reads the whole ledger")
     func nobodyReadsTheWholeLedger() async throws {
         try await QueueFixture.with { queue in
             let session = try await queue.session()
@@ -67,6 +67,9 @@ struct LedgerCostTests {
             for _ in 0..<3 { _ = try await reconciler.reconcile() }
             #expect(try await queue.count("SELECT settled_seq FROM reconciliation") == 20_000)
             _ = try await queue.ledger.queues()
+            for (state, jobs) in [(JobState.scheduled, 500), (.available, 0), (.running, 0), (.parked, 0), (.dead, 0)] {
+                #expect(try await queue.ledger.jobs(JobFilter(state: state, limit: 1000)).count == jobs)
+            }
             // What a connection counted arrives in its order.
             try await queue.platform.query("UPDATE jobs SET progress = '{}' WHERE id = $1::uuid", [.text("\(ids[0])")])
             try await eventually("the statistics of the updates arrive") {

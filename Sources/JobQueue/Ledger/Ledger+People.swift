@@ -156,11 +156,18 @@ extension Ledger {
         return record
     }
 
+    private static let listFewJobs = EmbeddedText.listJobs.replacing(
+        "\nFROM jobs\n", with: "\nFROM (\n\(EmbeddedText.listFewJobs)\n) jobs\n")
+
     /// Jobs, newest first, without payloads and results.
+    ///
+    /// Those of a state in which few are, dead or open, are found without a look at all that ever were; the cancelled
+    /// are not.
     public func jobs(_ filter: JobFilter) async throws -> [JobRecord] {
         guard (1...1000).contains(filter.limit) else { throw JobQueueError.invalid("limit", "must be 1 to 1000") }
+        let areFew = filter.state.map { $0 == .dead || !$0.isTerminal } ?? false
         return try await self.query(
-            EmbeddedText.listJobs,
+            areFew ? Self.listFewJobs : EmbeddedText.listJobs,
             [
                 .text(filter.state?.rawValue), .text(filter.kind?.rawValue), .text(filter.queue?.rawValue),
                 .text(filter.family?.description), .int(filter.before), .int(filter.limit),
